@@ -1,0 +1,4 @@
+//! runbook
+pub mod vocab;
+pub mod model;
+pub mod transport;

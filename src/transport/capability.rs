@@ -1,0 +1,215 @@
+//! The two capabilities and the words of their answers.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::model::Target;
+use crate::vocab::{Command, HttpRequest, Period, RunId, StepId, TcpTalk};
+
+/// A future of a capability's method: boxed, so that the engine can hold `&dyn Inspect`.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One of a command's two output streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Who is told of output while it comes, in raw chunks as they arrive; never blocks.
+pub type OutputSink = Arc<dyn Fn(Stream, &[u8]) + Send + Sync>;
+
+/// What is to be looked at.
+#[derive(Clone, Debug)]
+pub enum Probe {
+    /// A command; read-only by being in a probe.
+    Run(Command),
+    /// A TCP conversation.
+    Tcp(TcpTalk),
+    /// An HTTP request.
+    Http(HttpRequest),
+}
+
+/// A look at one host.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What is looked at.
+    pub probe: Probe,
+    /// How long it may take, connecting included; then whatever runs on the host is stopped.
+    pub timeout: Period,
+    /// Ends the look early.
+    pub cancel: CancellationToken,
+}
+
+/// An action on one host.
+#[derive(Clone)]
+pub struct Act {
+    /// The run it belongs to.
+    pub run: RunId,
+    /// The step it belongs to.
+    pub step: StepId,
+    /// The how-manieth try on this host this is, from 1, over the whole run and its resumes.
+    pub attempt: u32,
+    /// What is done.
+    pub command: Command,
+    /// How long it may take once it has started; then its process group is stopped: TERM, `grace`, KILL.
+    pub timeout: Option<Period>,
+    /// What TERM is given before KILL.
+    pub grace: Period,
+    /// Stops it the same way.
+    pub cancel: CancellationToken,
+    /// Who is told of output while it comes.
+    pub output: OutputSink,
+}
+
+impl fmt::Debug for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Act")
+            .field("step", &self.step)
+            .field("attempt", &self.attempt)
+            .field("command", &self.command)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A command that came to an end we know of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// How it ended.
+    pub ended: Ended,
+    /// All that it wrote on stdout.
+    pub stdout: Vec<u8>,
+    /// All that it wrote on stderr.
+    pub stderr: Vec<u8>,
+    /// From its start on the host to its end.
+    pub took: Period,
+    /// A background child held the output open; it was read for a second more and then cut.
+    pub output_cut: bool,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// By itself, with this exit status; 128 + N for signal N.
+    Exited(i32),
+    /// Stopped because its time was up; its process group is gone.
+    TimedOut,
+    /// Stopped because the operator asked; its process group is gone.
+    Cancelled,
+}
+
+/// An answer to an HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpReply {
+    /// The status code.
+    pub status: u16,
+    /// Headers in order, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no end to tell of.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The host cannot be reached or logged into: the command was never sent.
+    #[error("unreachable: {reason}")]
+    Unreachable {
+        /// What ssh said, on one line, neutralised.
+        reason: String,
+        /// What the operator can do about it, when it is known: for example the command that adds a host key.
+        hint: Option<String>,
+    },
+    /// The host was reached but the command did not start there (no room for its receipt, sudo refused, no `sh`).
+    #[error("did not start: {reason}")]
+    NotStarted {
+        /// What the host said.
+        reason: String,
+    },
+    /// The command was sent and its end could not be learned: it may have run, it may be running. In doubt.
+    #[error("the connection was lost after the command was sent: {reason}")]
+    Lost {
+        /// What is known.
+        reason: String,
+        /// What had arrived on stdout before.
+        stdout: Vec<u8>,
+        /// What had arrived on stderr before.
+        stderr: Vec<u8>,
+    },
+    /// It could not be stopped, or whether it stopped could not be learned. In doubt.
+    #[error("it could not be stopped: {reason}")]
+    NotStopped {
+        /// What is known.
+        reason: String,
+        /// What had arrived on stdout before.
+        stdout: Vec<u8>,
+        /// What had arrived on stderr before.
+        stderr: Vec<u8>,
+    },
+    /// A TCP or HTTP conversation failed for a reason of its own.
+    #[error("{}: {detail}", .reason.words())]
+    Conversation {
+        /// The kind of failure.
+        reason: crate::vocab::observation::NoReply,
+        /// What is known about it.
+        detail: String,
+    },
+    /// A look took longer than allowed; what ran on the host for it was stopped as far as could be.
+    #[error("timed out after {after}")]
+    TimedOut {
+        /// How long it was given.
+        after: Period,
+    },
+    /// A look was cancelled.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+/// What a look brought back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// A command ended.
+    Command(Finished),
+    /// A conversation answered: the bytes of the reply.
+    Tcp(Vec<u8>),
+    /// A request was answered.
+    Http(HttpReply),
+}
+
+/// The capability to look. Nothing here changes a host; probes are read-only by their author's word, and that word is
+/// what a dry run relies on.
+pub trait Inspect: Send + Sync {
+    /// Looks at `target`.
+    fn look<'a>(&'a self, target: &'a Target, look: Look) -> Pending<'a, Result<Seen, Fault>>;
+
+    /// Connects to `target` without running anything, and says how long that took.
+    fn ping<'a>(&'a self, target: &'a Target, timeout: Period) -> Pending<'a, Result<Period, Fault>>;
+}
+
+/// The capability to change.
+pub trait Operate: Inspect {
+    /// Runs an action on `target` to its end.
+    fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>>;
+
+    /// Sends a request that changes something. Once sent without an answer it is [`Fault::Lost`], not a failure.
+    fn send<'a>(
+        &'a self,
+        target: &'a Target,
+        request: HttpRequest,
+        timeout: Period,
+        cancel: CancellationToken,
+    ) -> Pending<'a, Result<HttpReply, Fault>>;
+
+    /// Removes what the run left on `target` (receipts), at its good end. Best effort: a host that does not answer
+    /// keeps a few hundred bytes.
+    fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()>;
+}

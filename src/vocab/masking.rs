@@ -1,0 +1,307 @@
+//! Secrets, texts that contain them, and the masker that keeps them out of everything that is written.
+//!
+//! Two fences, because either alone has holes: *types* ([`Secret`], [`MaskedText`]) show a placeholder wherever they
+//! are printed or serialised, and the [`Masker`] replaces the known values in whatever passes the one writer of
+//! events, so that a secret which a remote command prints is masked too.
+
+use std::fmt;
+
+use base64::Engine as _;
+use serde::{Serialize, Serializer};
+
+use super::quote;
+
+/// A secret value. It shows itself as `<secret>` in `Display`, `Debug` and serde; only [`Secret::expose`] gives it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a value into custody.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for sending it to where it is needed.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("<secret>")
+    }
+}
+
+/// A text some pieces of which are secret: shown with `<secret:NAME>` in their places, exposed whole.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct MaskedText {
+    exposed: String,
+    shown: String,
+}
+
+impl MaskedText {
+    /// A text with nothing secret in it.
+    pub fn plain(text: impl Into<String>) -> Self {
+        let exposed = text.into();
+        Self { shown: exposed.clone(), exposed }
+    }
+
+    /// Appends a piece that anyone may see.
+    pub fn push_plain(&mut self, text: &str) {
+        self.exposed.push_str(text);
+        self.shown.push_str(text);
+    }
+
+    /// Appends the value of the secret parameter `name`.
+    pub fn push_secret(&mut self, name: &str, value: &str) {
+        self.exposed.push_str(value);
+        self.shown.push_str("<secret:");
+        self.shown.push_str(name);
+        self.shown.push('>');
+    }
+
+    /// The text with its secrets, for sending it to where it is needed.
+    pub fn expose(&self) -> &str {
+        &self.exposed
+    }
+
+    /// The text with placeholders, for everyone to see.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether a secret is in it.
+    pub fn has_secret(&self) -> bool {
+        self.exposed != self.shown
+    }
+}
+
+impl fmt::Display for MaskedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for MaskedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.shown, f)
+    }
+}
+
+impl Serialize for MaskedText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.shown)
+    }
+}
+
+/// What stands in a text where a secret was.
+const MASK: &str = "••••••";
+
+/// Replaces known secret values, and the forms they commonly take, in any text.
+///
+/// Known forms: the value, its shell-quoted, URL-encoded, base64 and JSON-escaped forms, and each line of a value
+/// with several. *Not guaranteed*: forms a command makes up itself (reversed, hashed, cut in two by its own output),
+/// and values shorter than four bytes, which would mask half of every text.
+#[derive(Clone, Default)]
+pub struct Masker {
+    needles: Vec<String>,
+}
+
+impl fmt::Debug for Masker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Masker({} forms)", self.needles.len())
+    }
+}
+
+impl Masker {
+    /// The shortest value that is masked, in bytes.
+    pub const SHORTEST: usize = 4;
+
+    /// Knows no secret.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Knows `secrets`.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut needles: Vec<String> = Vec::new();
+        for secret in secrets {
+            let mut values = vec![secret];
+            values.extend(secret.lines().map(str::trim_end));
+            for value in values {
+                needles.push(value.to_owned());
+                needles.push(quote::shell_word(value));
+                // inside single quotes a lone ' is written '\'' : the words around it stay recognisable
+                needles.push(value.replace('\'', "'\\''"));
+                needles.push(percent_encode(value));
+                needles.push(base64::engine::general_purpose::STANDARD.encode(value).trim_end_matches('=').to_owned());
+                needles.push(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value));
+                let json = serde_json::Value::from(value).to_string();
+                needles.push(json[1..json.len() - 1].to_owned());
+            }
+        }
+        needles.retain(|n| n.len() >= Self::SHORTEST);
+        // longest first, so that a value is masked before a line of it is
+        needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        needles.dedup();
+        Self { needles }
+    }
+
+    /// Whether it knows no secret, so that callers may skip their work.
+    pub fn is_empty(&self) -> bool {
+        self.needles.is_empty()
+    }
+
+    /// The longest form it knows, in bytes.
+    pub fn longest(&self) -> usize {
+        self.needles.first().map_or(0, String::len)
+    }
+
+    /// `text` with every known form replaced.
+    pub fn mask(&self, text: &str) -> String {
+        let mut masked = text.to_owned();
+        for needle in &self.needles {
+            if masked.contains(needle.as_str()) {
+                masked = masked.replace(needle.as_str(), MASK);
+            }
+        }
+        masked
+    }
+
+    /// Masks every text in a JSON value, keys included.
+    pub fn mask_json(&self, value: &mut serde_json::Value) {
+        if self.is_empty() {
+            return;
+        }
+        match value {
+            serde_json::Value::String(text) => *text = self.mask(text),
+            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.mask_json(item)),
+            serde_json::Value::Object(map) => {
+                let entries = std::mem::take(map);
+                for (key, mut inner) in entries {
+                    self.mask_json(&mut inner);
+                    map.insert(self.mask(&key), inner);
+                }
+            }
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+        }
+    }
+}
+
+/// Masks a stream that comes in chunks, also where a secret is split across them.
+#[derive(Debug, Default)]
+pub struct StreamMasker {
+    held: String,
+}
+
+impl StreamMasker {
+    /// Takes the next chunk and gives what is safe to show by now.
+    ///
+    /// With secrets to mask it gives whole lines only and keeps back as much as could be the start of a secret.
+    pub fn feed(&mut self, masker: &Masker, chunk: &str) -> String {
+        if masker.is_empty() {
+            return chunk.to_owned();
+        }
+        self.held.push_str(chunk);
+        let mut keep = 0;
+        for needle in &masker.needles {
+            // the longest tail that is the start of a needle: it may go on in the next chunk
+            let most = needle.len().saturating_sub(1).min(self.held.len());
+            for len in (keep + 1..=most).rev() {
+                let at = self.held.len() - len;
+                if self.held.is_char_boundary(at) && needle.starts_with(&self.held[at..]) {
+                    keep = len;
+                    break;
+                }
+            }
+        }
+        // a needle that lies across the cut would be torn: mask first, then hold back the raw tail
+        let cut = self.held.len() - keep;
+        let tail = self.held.split_off(cut);
+        let ready = masker.mask(&self.held);
+        self.held = tail;
+        ready
+    }
+
+    /// Gives what was held back, at the end of the stream.
+    pub fn finish(&mut self, masker: &Masker) -> String {
+        masker.mask(&std::mem::take(&mut self.held))
+    }
+}
+
+fn percent_encode(value: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_never_show_themselves() {
+        let secret = Secret::new("hunter2!");
+        assert_eq!(format!("{secret} {secret:?} {}", serde_json::to_string(&secret).unwrap()), "<secret> <secret> \"<secret>\"");
+        let mut text = MaskedText::plain("pw=");
+        text.push_secret("password", "hunter2!");
+        assert_eq!(text.expose(), "pw=hunter2!");
+        assert_eq!(format!("{text} {text:?}"), "pw=<secret:password> \"pw=<secret:password>\"");
+    }
+
+    #[test]
+    fn every_common_form_is_masked() {
+        let value = "it's $ecret\nsecond line \"q\"";
+        let masker = Masker::new([value]);
+        let forms = [
+            value.to_owned(),
+            quote::shell_word(value),
+            percent_encode(value),
+            base64::engine::general_purpose::STANDARD.encode(value),
+            serde_json::to_string(value).unwrap(),
+            "second line \"q\"".to_owned(),
+            "it's $ecret".to_owned(),
+        ];
+        for form in forms {
+            let masked = masker.mask(&format!("a {form} b"));
+            assert!(!masked.contains("ecret"), "{masked}");
+            assert!(!masked.contains("second"), "{masked}");
+            assert!(masked.starts_with("a ") && masked.ends_with(" b"));
+        }
+    }
+
+    #[test]
+    fn a_secret_split_across_chunks_is_masked() {
+        let masker = Masker::new(["hunter2-hunter2"]);
+        let text = "password is hunter2-hunter2, hunter, hunter2-hunter2\n";
+        for size in 1..text.len() {
+            let mut stream = StreamMasker::default();
+            let mut out = String::new();
+            for chunk in text.as_bytes().chunks(size) {
+                out.push_str(&stream.feed(&masker, std::str::from_utf8(chunk).unwrap()));
+            }
+            out.push_str(&stream.finish(&masker));
+            assert_eq!(out, format!("password is {MASK}, hunter, {MASK}\n"), "chunks of {size}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Words that every floor uses: ids, places, digests, time, masked text, commands, observations, verdicts.
+//!
+//! Apart because everything else is written in these words; nothing here knows what a runbook is, and nothing
+//! here touches the world (but for [`clock::SystemClock`], the one place that reads the time).
+
+pub mod clock;
+pub mod command;
+pub mod digest;
+pub mod duration;
+pub mod ids;
+pub mod location;
+pub mod masking;
+pub mod neutral;
+pub mod observation;
+pub mod quote;
+pub mod verdict;
+
+pub use clock::{Clock, SystemClock};
+pub use command::{Command, HttpRequest, Program, TcpTalk};
+pub use digest::Digest;
+pub use duration::Period;
+pub use ids::{HostName, RunId, StepHost, StepId};
+pub use location::Location;
+pub use masking::{MaskedText, Masker, Secret, StreamMasker};
+pub use observation::{Datum, Observation, Reply, Row, Rows};
+pub use verdict::Verdict;

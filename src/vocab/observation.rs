@@ -1,0 +1,163 @@
+//! What a probe saw on one host, as data.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::duration::Period;
+use super::ids::HostName;
+
+/// What one probe saw on one host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The host that was looked at.
+    pub host: HostName,
+    /// What came back.
+    pub reply: Reply,
+    /// How long it took.
+    pub took: Period,
+    /// The reply as a table, where the probe parses to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Rows>,
+    /// The reply as a value (`json`), where the probe parses to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<serde_json::Value>,
+    /// Why the reply cannot be used: a line that did not parse, an exit status that is not expected, no answer.
+    /// Any entry makes every expectation over it unknown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// A command ended.
+    Command {
+        /// Its exit status; 128 + N for signal N.
+        exit: i32,
+        /// What it wrote, invalid UTF-8 replaced.
+        stdout: String,
+        /// What it wrote on stderr.
+        stderr: String,
+    },
+    /// A TCP conversation answered.
+    Tcp {
+        /// What the peer sent.
+        reply: String,
+    },
+    /// A request was answered.
+    Http {
+        /// The status code.
+        status: u16,
+        /// Headers, names in lower case; several of a name joined by `, `.
+        headers: BTreeMap<String, String>,
+        /// The body.
+        body: String,
+    },
+    /// Nothing usable came back.
+    Nothing {
+        /// The kind of failure.
+        reason: NoReply,
+        /// What is known about it, for people.
+        detail: String,
+    },
+}
+
+/// Why nothing came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoReply {
+    /// The host could not be reached or logged into.
+    Unreachable,
+    /// It took longer than allowed.
+    TimedOut,
+    /// The connection to the host broke off in the middle.
+    Lost,
+    /// The port refused the connection.
+    Refused,
+    /// The peer closed before what was waited for came.
+    Closed,
+    /// The host's sshd does not allow forwarding.
+    Prohibited,
+    /// The name or address does not resolve or route.
+    NoRoute,
+    /// TLS or HTTP was not spoken as it should be.
+    Protocol,
+    /// The run was interrupted.
+    Interrupted,
+}
+
+impl NoReply {
+    /// The reason in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed out",
+            Self::Lost => "connection lost",
+            Self::Refused => "connection refused",
+            Self::Closed => "closed without an answer",
+            Self::Prohibited => "forwarding prohibited by the host's sshd",
+            Self::NoRoute => "no route or no such name",
+            Self::Protocol => "protocol error",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// A table: typed columns, rows in the order of the output.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rows {
+    /// Column names in order.
+    pub columns: Vec<String>,
+    /// The rows, each as long as `columns`.
+    pub rows: Vec<Row>,
+}
+
+/// One row.
+pub type Row = Vec<Datum>;
+
+/// One value of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Datum {
+    /// No value: an optional group that did not take part, a JSON null.
+    Nothing,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number; durations are seconds.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+impl Datum {
+    /// The value as people see it.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Nothing => "-".to_owned(),
+            Self::Boolean(value) => value.to_string(),
+            Self::Integer(value) => value.to_string(),
+            Self::Number(value) => value.to_string(),
+            Self::Text(value) => value.clone(),
+        }
+    }
+}
+
+impl Observation {
+    /// An observation that is nothing but a failure to get one.
+    pub fn nothing(host: HostName, reason: NoReply, detail: impl Into<String>, took: Period) -> Self {
+        let detail = detail.into();
+        let problem = if detail.is_empty() { reason.words().to_owned() } else { format!("{}: {detail}", reason.words()) };
+        Self {
+            host,
+            reply: Reply::Nothing { reason, detail },
+            took,
+            rows: None,
+            value: None,
+            problems: vec![problem],
+        }
+    }
+}
