@@ -2,3 +2,4 @@
 pub mod vocab;
 pub mod model;
 pub mod transport;
+pub mod event;
