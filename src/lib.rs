@@ -1,5 +1,5 @@
 //! runbook
-pub mod vocab;
+pub mod event;
 pub mod model;
 pub mod transport;
-pub mod event;
+pub mod vocab;
