@@ -18,6 +18,12 @@ fn fleet(name: &str) -> Inventory {
     }
 }
 
+/// Whether generated files are to be written anew.
+#[expect(clippy::disallowed_methods, reason = "tests have no cli to read the environment for them")]
+pub(super) fn updating() -> bool {
+    std::env::var_os("UPDATE").is_some()
+}
+
 #[test]
 fn valid_runbooks_load_without_a_complaint() {
     let book = BookSource::open(&dir("valid")).unwrap();
