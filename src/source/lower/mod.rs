@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) use book::book;
+pub(super) use parse::columns;
 pub(super) use files::BookFiles;
 pub(super) use inventory::{inventory, verify as verify_inventory};
 pub(super) use runbook::runbook;
