@@ -27,9 +27,11 @@ impl Linter<'_> {
             Ok(hosts) => Some(Arc::new(hosts)),
             Err(error) => {
                 let (code, name, near) = match &error {
+                    // that they are not well formed was said when they were read
+                    InventoryError::BadRange(_) => return None,
+                    InventoryError::Unknown { name, .. } if !HostName::is_valid(name) => return None,
                     InventoryError::Unknown { name, near } => ("unknown-host", name.as_str(), near.clone()),
                     InventoryError::Empty(_) => ("no-hosts", "", None),
-                    InventoryError::BadRange(_) => ("bad-host", "", None),
                     InventoryError::Cycle(_) => ("cycle", "", None),
                 };
                 let offset = pattern.source().find(name).unwrap_or_default();

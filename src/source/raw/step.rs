@@ -118,7 +118,7 @@ impl Decode for RawInclude {
     fn decode(node: &Node, cx: &Context) -> Option<Self> {
         let spec = match &node.value {
             Value::Scalar(_) => RawIncludeSpec {
-                place: super::super::decode::Place { span: node.span.clone(), keys: Vec::new() },
+                place: super::super::decode::Place { span: node.span.clone(), ..Default::default() },
                 name: Word::decode(node, cx)?,
                 with: Named::default(),
             },
