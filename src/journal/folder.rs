@@ -94,9 +94,18 @@ pub(super) fn sync_directory(path: &Path) -> Result<(), JournalError> {
 
 /// Opens a plain file for reading: never a link, and never something that blocks or does not end.
 pub(super) fn open_plain(path: &Path) -> io::Result<File> {
+    open_if_plain(OpenOptions::new().read(true), path)
+}
+
+/// Opens a plain file for reading from its beginning and writing at its end.
+pub(super) fn open_plain_to_append(path: &Path) -> io::Result<File> {
+    open_if_plain(OpenOptions::new().read(true).append(true), path)
+}
+
+fn open_if_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let file = options.custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() {
         Ok(file)
     } else {

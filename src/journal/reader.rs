@@ -51,19 +51,18 @@ pub fn verify(folder: &Path) -> Result<Verification, JournalError> {
     let run = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
     let folder = Folder::new(folder.to_owned());
     let file = open(&folder)?;
-    verify_with(&folder, run, &file, |_| {})
+    verify_with(&folder, run, &file, Holder::Unknown, |_| {})
 }
 
 /// Reads the journal of `run` whole.
 pub(super) fn read(folder: &Folder, run: &RunId) -> Result<Replay, JournalError> {
-    let file = open(folder)?;
-    read_from(folder, run, &file)
+    read_from(folder, run, &open(folder)?, Holder::Unknown)
 }
 
-/// Reads the journal of `run` whole from its file, already open.
-pub(super) fn read_from(folder: &Folder, run: &RunId, file: &File) -> Result<Replay, JournalError> {
+/// Reads the journal of `run` whole from its file, just opened.
+pub(super) fn read_from(folder: &Folder, run: &RunId, file: &File, holder: Holder) -> Result<Replay, JournalError> {
     let mut records = Vec::new();
-    let found = verify_with(folder, Some(run.clone()), file, |record| records.push(record))?;
+    let found = verify_with(folder, Some(run.clone()), file, holder, |record| records.push(record))?;
     let Verification { records: _, state, integrity, head, bytes } = found;
     match state {
         Some(state) => Ok(Replay { records, state, integrity, head, bytes }),
@@ -76,14 +75,33 @@ pub(super) fn open(folder: &Folder) -> Result<File, JournalError> {
     folder::open_plain(&path).map_err(Doing::Read.on(&path))
 }
 
+/// Who may hold the writer's lock while the journal is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// It must be found out.
+    Unknown,
+    /// This very descriptor does: asking would give the lock away.
+    Reader,
+}
+
+impl Holder {
+    fn is_another(self, file: &File) -> bool {
+        match self {
+            Self::Unknown => folder::is_locked(file),
+            Self::Reader => false,
+        }
+    }
+}
+
 fn verify_with(
     folder: &Folder,
     run: Option<RunId>,
     file: &File,
+    holder: Holder,
     mut visit: impl FnMut(Record),
 ) -> Result<Verification, JournalError> {
     // asked before and after: a writer may come or go meanwhile, and either way its half record is no tear
-    let running_before = folder::is_locked(file);
+    let running_before = holder.is_another(file);
     let mut broken_file: Option<(u64, String, FileFault)> = None;
     let walked = walk(&folder.journal(), file, Chain::new(run), |mut record| {
         if broken_file.is_none() {
@@ -91,7 +109,7 @@ fn verify_with(
         }
         visit(record);
     })?;
-    let running = running_before || folder::is_locked(file);
+    let running = running_before || holder.is_another(file);
     let Walked { chain, bytes, end } = walked;
     let at_record = chain.records() + 1;
     let integrity = match (end, broken_file) {

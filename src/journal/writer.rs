@@ -1,7 +1,7 @@
 //! The one writer of a run's journal.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +14,8 @@ use super::error::{Doing, JournalError};
 use super::folder::{self, Folder};
 use super::integrity::Integrity;
 use super::log::{Durability, EventLog};
-use super::reader::{self, Replay};
+use super::reader::{self, Holder, Replay};
+use super::record::LONGEST;
 use crate::event::{Event, Opened};
 use crate::vocab::{Digest, RunId};
 
@@ -93,21 +94,9 @@ impl Journal {
     /// file of its own and then cut off.
     pub(super) fn resume(folder: Folder, run: &RunId) -> Result<(Replay, Self), JournalError> {
         let path = folder.journal();
-        // the plain open first: it refuses links and what is no file
-        let reading = reader::open(&folder)?;
-        let file = OpenOptions::new().read(true).append(true).open(&path).map_err(Doing::Open.on(&path))?;
+        let file = folder::open_plain_to_append(&path).map_err(Doing::Open.on(&path))?;
         lock(&file, run, &path)?;
-        let mut replay = reader::read_from(&folder, run, &reading)?;
-        // read from another descriptor, so the lock just taken looks like a writer's; it is this program's own
-        replay.integrity = match replay.integrity {
-            Integrity::Unfinished { .. } => match file.metadata().map_err(Doing::Read.on(&path))?.len() {
-                length if length == replay.bytes => Integrity::Unfinished { running: false },
-                length => Integrity::Torn { bytes: length - replay.bytes, at_record: replay.records.len() as u64 + 1 },
-            },
-            other @ (Integrity::Intact | Integrity::Torn { .. } | Integrity::BrokenFile { .. } | Integrity::Broken { .. }) => {
-                other
-            }
-        };
+        let replay = reader::read_from(&folder, run, &file, Holder::Reader)?;
         if !replay.integrity.is_sound() {
             return Err(JournalError::Corrupt { path, integrity: Box::new(replay.integrity) });
         }
@@ -125,12 +114,11 @@ impl Journal {
 
     /// Keeps what stands behind the last record, then cuts it off.
     fn cut_torn_end(&mut self) -> Result<(), JournalError> {
-        use std::io::{Read, Seek, SeekFrom};
         let path = self.path();
         let mut torn = Vec::new();
         self.file
             .seek(SeekFrom::Start(self.length))
-            .and_then(|_| (&mut self.file).take(super::record::LONGEST as u64).read_to_end(&mut torn))
+            .and_then(|_| (&mut self.file).take(LONGEST as u64).read_to_end(&mut torn))
             .map_err(Doing::Read.on(&path))?;
         let mut number = 1;
         while self.folder.torn(number).exists() {
