@@ -3,6 +3,7 @@
 //! Apart from the records because a reader of the story needs them seldom, and because a digest in a record binds
 //! them as firmly as if they stood in it.
 
+use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -151,7 +152,11 @@ fn check(directory: &Path, digest: &Digest, bytes: Option<u64>) -> Result<(), Fi
         hasher.update(&piece[..read]);
         length += read as u64;
     }
-    let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut found = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        // writing into a string cannot fail
+        let _ = write!(found, "{byte:02x}");
+    }
     if found == digest.as_str() && bytes.is_none_or(|bytes| bytes == length) { Ok(()) } else { Err(FileFault::Changed) }
 }
 

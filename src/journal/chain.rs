@@ -75,7 +75,8 @@ impl Chain {
     /// Makes the next line (with its newline) and takes it.
     pub(super) fn link(&mut self, at: Timestamp, event: &Event) -> Result<(Vec<u8>, Record), JournalError> {
         let unrecordable = |why: String| JournalError::Unrecordable { why };
-        let line = record::encode(self.records + 1, at, &self.head, event).map_err(|error| unrecordable(error.to_string()))?;
+        let line =
+            record::encode(self.records + 1, at, &self.head, event).map_err(|error| unrecordable(error.to_string()))?;
         if line.len() > LONGEST {
             return Err(unrecordable(Fault::TooLong.to_string()));
         }

@@ -162,7 +162,9 @@ impl JournalError {
     pub fn is_state_unwritable(&self) -> bool {
         match self {
             Self::Io { doing, .. } => match doing {
-                Doing::Create | Doing::Open | Doing::Write | Doing::Sync | Doing::Rename | Doing::Cut | Doing::Lock => true,
+                Doing::Create | Doing::Open | Doing::Write | Doing::Sync | Doing::Rename | Doing::Cut | Doing::Lock => {
+                    true
+                }
                 Doing::Read => false,
             },
             Self::NotADirectory { .. } => true,
@@ -197,11 +199,15 @@ impl JournalError {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     Some("make room on that file system; the run can be resumed then")
                 }
-                io::ErrorKind::ReadOnlyFilesystem => Some("the file system is mounted read-only; choose another with --state-dir"),
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    Some("the file system is mounted read-only; choose another with --state-dir")
+                }
                 io::ErrorKind::PermissionDenied if *doing == Doing::Read => {
                     Some("runs can be read by their owner and group; ask to be in the group, or use sudo")
                 }
-                io::ErrorKind::PermissionDenied => Some("choose a directory you can write to with --state-dir, or use sudo"),
+                io::ErrorKind::PermissionDenied => {
+                    Some("choose a directory you can write to with --state-dir, or use sudo")
+                }
                 _ if *doing == Doing::Sync => {
                     Some("the disk may be failing: what the journal says last may not be on it; check the kernel's log")
                 }

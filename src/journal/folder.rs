@@ -31,7 +31,11 @@ impl Folder {
 
     /// Where a torn end is kept; `number` from 1.
     pub(super) fn torn(&self, number: u32) -> PathBuf {
-        self.path.join(format!("journal.torn-{number}"))
+        self.path.join(Self::torn_name(number))
+    }
+
+    pub(super) fn torn_name(number: u32) -> String {
+        format!("journal.torn-{number}")
     }
 
     pub(super) fn texts(&self) -> PathBuf {

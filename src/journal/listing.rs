@@ -68,9 +68,11 @@ impl Store {
     pub fn glance(&self, run: RunId) -> RunListing {
         let folder = Folder::new(self.folder(&run));
         match reader::open(&folder) {
-            Ok(file) => {
-                RunListing { running: folder::is_locked(&file), summary: summarise(&folder.journal(), &run, &file), run }
-            }
+            Ok(file) => RunListing {
+                running: folder::is_locked(&file),
+                summary: summarise(&folder.journal(), &run, &file),
+                run,
+            },
             Err(error) => RunListing { run, running: false, summary: Err(error) },
         }
     }
@@ -95,7 +97,7 @@ fn first_record(path: &Path, mut file: &File) -> Result<Record, JournalError> {
     file.rewind().map_err(Doing::Read.on(path))?;
     BufReader::new(file).take(LONGEST as u64 + 1).read_until(b'\n', &mut line).map_err(Doing::Read.on(path))?;
     let Some(line) = line.strip_suffix(b"\n") else { return Err(broken(path, 1, Fault::NoOpening)) };
-    record::decode(line, 1, &record::origin()).map_err(|refusal| reader::newer(path, 1, refusal))
+    record::decode(line, 1, &record::origin()).map_err(|refusal| reader::refused(path, 1, refusal))
 }
 
 /// The time of the last whole record, and the status that follows from the last record that tells it.
@@ -108,38 +110,55 @@ fn last_status(path: &Path, mut file: &File) -> Result<(Timestamp, RunStatus), J
         file.seek(SeekFrom::Start(start))
             .and_then(|_| file.take(length - start).read_to_end(&mut tail))
             .map_err(Doing::Read.on(path))?;
-        if let Some(found) = status_in(path, &tail, start == 0)? {
-            return Ok(found);
+        match status_in(&tail, start == 0) {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) if start == 0 => return Err(broken(path, 1, Fault::NoOpening)),
+            Ok(None) => look *= 4,
+            Err((before, refusal)) => {
+                let record = newlines(path, file, start + before)? + 1;
+                return Err(reader::refused(path, record, refusal));
+            }
         }
-        if start == 0 {
-            return Err(broken(path, 1, Fault::NoOpening));
-        }
-        look *= 4;
     }
 }
 
-/// Looks for the status from the end of `tail` backwards; none when it reaches back before `tail`.
-fn status_in(path: &Path, tail: &[u8], is_whole: bool) -> Result<Option<(Timestamp, RunStatus)>, JournalError> {
-    let mut lines = tail.split(|byte| *byte == b'\n').rev();
-    // what stands behind the last newline: nothing, or a record being written, or a torn one
-    lines.next();
-    let mut lines = lines.peekable();
+/// Looks for the status from the end of `tail` backwards; none when it reaches back before `tail`. A refused line comes
+/// with its place in `tail`.
+fn status_in(tail: &[u8], is_whole: bool) -> Result<Option<(Timestamp, RunStatus)>, (u64, Refusal)> {
     let mut last_at = None;
-    while let Some(line) = lines.next() {
-        if lines.peek().is_none() && !is_whole {
-            break;
-        }
-        let record = match record::decode_alone(line) {
-            Ok(record) => record,
-            Err(Refusal::Fault(why)) => return Err(broken(path, 0, why)),
-            Err(refusal) => return Err(reader::newer(path, 0, refusal)),
+    // what stands behind the last newline is nothing, or a record being written, or a torn one
+    let mut end = tail.iter().rposition(|byte| *byte == b'\n');
+    while let Some(line_end) = end {
+        let before = tail[..line_end].iter().rposition(|byte| *byte == b'\n');
+        let start = match before {
+            Some(newline) => newline + 1,
+            None if is_whole => 0,
+            None => return Ok(None),
         };
+        let record = record::decode_alone(&tail[start..line_end]).map_err(|refusal| (start as u64, refusal))?;
         let last_at = *last_at.get_or_insert(record.at);
         if let Some(status) = status_after(&record.event) {
             return Ok(Some((last_at, status)));
         }
+        end = before;
     }
     Ok(None)
+}
+
+/// The number of newlines in the first `length` bytes.
+fn newlines(path: &Path, mut file: &File, length: u64) -> Result<u64, JournalError> {
+    file.rewind().map_err(Doing::Read.on(path))?;
+    let mut reader = BufReader::new(file.take(length));
+    let mut count = 0;
+    loop {
+        let piece = reader.fill_buf().map_err(Doing::Read.on(path))?;
+        if piece.is_empty() {
+            return Ok(count);
+        }
+        count += piece.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        let read = piece.len();
+        reader.consume(read);
+    }
 }
 
 /// The run's status behind `event`; none where `event` leaves it as it was.

@@ -15,7 +15,8 @@ use super::record::Record;
 use crate::event::Event;
 use crate::vocab::Digest;
 
-/// A log in memory that behaves as a [`Journal`](super::Journal) does. Its clones are the same log, so that one can
+/// A log in memory that behaves as a [`Journal`](super::Journal) does, but for the texts an event names: they need not
+/// have been kept. Its clones are the same log, so that one can
 /// be kept to look at what was written into the other.
 #[derive(Clone, Debug)]
 pub struct MemoryLog {
@@ -39,7 +40,8 @@ impl Default for MemoryLog {
 impl MemoryLog {
     /// An empty log; its first event must be `opened`.
     pub fn new() -> Self {
-        let inner = Inner { chain: Chain::new(None), records: Vec::new(), kept: BTreeMap::new(), appends_until_full: None };
+        let inner =
+            Inner { chain: Chain::new(None), records: Vec::new(), kept: BTreeMap::new(), appends_until_full: None };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 

@@ -1,7 +1,7 @@
 //! Reading a journal from its beginning, record by record, believing nothing.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::attachment;
@@ -71,8 +71,17 @@ pub(super) fn read_from(folder: &Folder, run: &RunId, file: &File, holder: Holde
 }
 
 pub(super) fn open(folder: &Folder) -> Result<File, JournalError> {
+    folder::open_plain(&folder.journal()).map_err(|error| not_opened(folder, Doing::Read, error))
+}
+
+/// The failure for a journal that cannot be opened. A folder without one is no accident: it gets its name after it.
+pub(super) fn not_opened(folder: &Folder, doing: Doing, error: io::Error) -> JournalError {
     let path = folder.journal();
-    folder::open_plain(&path).map_err(Doing::Read.on(&path))
+    if error.kind() == io::ErrorKind::NotFound && folder.path().is_dir() {
+        let why = Fault::NoOpening;
+        return JournalError::Corrupt { path, integrity: Box::new(Integrity::Broken { record: 1, why }) };
+    }
+    doing.on(&path)(error)
 }
 
 /// Who may hold the writer's lock while the journal is read.
@@ -119,10 +128,18 @@ fn verify_with(
         (End::Torn(_), None) => Integrity::Unfinished { running },
         (End::Clean, None) => match chain.state().map(|state| &state.status) {
             None | Some(RunStatus::Open) => Integrity::Unfinished { running },
-            Some(RunStatus::Stopped { .. } | RunStatus::Ended { .. } | RunStatus::Abandoned { .. }) => Integrity::Intact,
+            Some(RunStatus::Stopped { .. } | RunStatus::Ended { .. } | RunStatus::Abandoned { .. }) => {
+                Integrity::Intact
+            }
         },
     };
-    Ok(Verification { records: chain.records(), head: chain.head().clone(), bytes, integrity, state: chain.into_state() })
+    Ok(Verification {
+        records: chain.records(),
+        head: chain.head().clone(),
+        bytes,
+        integrity,
+        state: chain.into_state(),
+    })
 }
 
 /// How far a walk came.
@@ -175,14 +192,14 @@ pub(super) fn walk(
                 visit(record);
             }
             Err(Refusal::Fault(why)) => break End::Broken(why),
-            Err(refusal) => return Err(newer(path, chain.records() + 1, refusal)),
+            Err(refusal) => return Err(refused(path, chain.records() + 1, refusal)),
         }
     };
     Ok(Walked { chain, bytes, end })
 }
 
 /// The failure for a refused record: corrupt, or written by a newer program.
-pub(super) fn newer(path: &Path, record: u64, refusal: Refusal) -> JournalError {
+pub(super) fn refused(path: &Path, record: u64, refusal: Refusal) -> JournalError {
     let path = path.to_owned();
     match refusal {
         Refusal::Fault(why) => JournalError::Corrupt { path, integrity: Box::new(Integrity::Broken { record, why }) },

@@ -110,7 +110,9 @@ pub(super) fn decode(line: &[u8], seq: u64, prev: &Digest) -> Result<Record, Ref
     }
     check_digest(line)?;
     let (line, event) = match serde_json::from_slice::<Line<Event>>(line) {
-        Ok(Line { format, seq, at, prev, event, digest }) => (Line { format, seq, at, prev, event: (), digest }, Ok(event)),
+        Ok(Line { format, seq, at, prev, event, digest }) => {
+            (Line { format, seq, at, prev, event: (), digest }, Ok(event))
+        }
         Err(error) => {
             let not_a_record = |_| Fault::NotARecord { detail: error.to_string() };
             let line: Line<serde_json::Value> = serde_json::from_slice(line).map_err(not_a_record)?;

@@ -95,7 +95,9 @@ impl Store {
         let result = Journal::begin(&draft, at, opened, texts).and_then(|journal| {
             // the new name is refused where a folder with anything in it has it
             fs::rename(draft.path(), folder.path()).map_err(|error| match error.kind() {
-                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => JournalError::Exists { run: run.clone() },
+                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
+                    JournalError::Exists { run: run.clone() }
+                }
                 _ => Doing::Rename.on(folder.path())(error),
             })?;
             Ok(journal)

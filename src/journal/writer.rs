@@ -31,12 +31,14 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 pub struct Journal {
     folder: Folder,
     run: RunId,
-    pub(super) file: File,
+    file: File,
     chain: Chain,
     /// The length of the records together.
-    pub(super) length: u64,
+    length: u64,
     /// The failure after which nothing is written any more.
     poison: Option<JournalError>,
+    /// What a torn end was and where it is kept.
+    torn: Option<String>,
 }
 
 impl Journal {
@@ -60,6 +62,13 @@ impl Journal {
         self.chain.head()
     }
 
+    /// A note about the torn end that was cut off when the journal was opened again, for whoever goes on to append.
+    ///
+    /// It is not written by itself, because nothing but a resume may follow the end of a stretch.
+    pub fn torn_note(&self) -> Option<Event> {
+        self.torn.clone().map(|text| Event::Noted { at: None, text })
+    }
+
     /// Writes a new journal with its first record into a folder that has another name for the time being.
     ///
     /// When this returns, everything in the folder is on the disk.
@@ -77,7 +86,7 @@ impl Journal {
         let file = folder::make_file(&path)?;
         lock(&file, &run, &path)?;
         let chain = Chain::new(Some(run.clone()));
-        let mut journal = Self { folder: folder.clone(), run, file, chain, length: 0, poison: None };
+        let mut journal = Self { folder: folder.clone(), run, file, chain, length: 0, poison: None, torn: None };
         journal.append(at, Event::Opened(Box::new(opened)))?;
         folder::sync_directory(folder.path())?;
         Ok(journal)
@@ -94,7 +103,8 @@ impl Journal {
     /// file of its own and then cut off.
     pub(super) fn resume(folder: Folder, run: &RunId) -> Result<(Replay, Self), JournalError> {
         let path = folder.journal();
-        let file = folder::open_plain_to_append(&path).map_err(Doing::Open.on(&path))?;
+        let file =
+            folder::open_plain_to_append(&path).map_err(|error| reader::not_opened(&folder, Doing::Open, error))?;
         lock(&file, run, &path)?;
         let replay = reader::read_from(&folder, run, &file, Holder::Reader)?;
         if !replay.integrity.is_sound() {
@@ -102,9 +112,13 @@ impl Journal {
         }
         let chain = Chain::at(run.clone(), replay.records.len() as u64, replay.head.clone(), replay.state.clone());
         let length = replay.bytes;
-        let mut journal = Self { folder, run: run.clone(), file, chain, length, poison: None };
-        if let Integrity::Torn { .. } = replay.integrity {
-            journal.cut_torn_end()?;
+        let mut journal = Self { folder, run: run.clone(), file, chain, length, poison: None, torn: None };
+        if let Integrity::Torn { bytes, at_record } = replay.integrity {
+            let kept = journal.cut_torn_end()?;
+            journal.torn = Some(format!(
+                "record {at_record} was cut off after {bytes} bytes when the program or the machine stopped; \
+                 what there is of it is kept in {kept}"
+            ));
         }
         // the program before may have died with records on the way to the disk
         journal.file.sync_all().map_err(Doing::Sync.on(&path))?;
@@ -112,8 +126,8 @@ impl Journal {
         Ok((replay, journal))
     }
 
-    /// Keeps what stands behind the last record, then cuts it off.
-    fn cut_torn_end(&mut self) -> Result<(), JournalError> {
+    /// Keeps what stands behind the last record in a file, cuts it off, and gives the file's name.
+    fn cut_torn_end(&mut self) -> Result<String, JournalError> {
         let path = self.path();
         let mut torn = Vec::new();
         self.file
@@ -126,7 +140,14 @@ impl Journal {
         }
         folder::put_file(&self.folder.torn(number), &torn)?;
         folder::sync_directory(self.folder.path())?;
-        self.file.set_len(self.length).map_err(Doing::Cut.on(&path))
+        self.file.set_len(self.length).map_err(Doing::Cut.on(&path))?;
+        Ok(Folder::torn_name(number))
+    }
+
+    /// Puts another file in the place of the journal's, and back: a disk that fails, for tests.
+    #[cfg(test)]
+    pub(super) fn swap(&mut self, file: File, length: u64) -> (File, u64) {
+        (std::mem::replace(&mut self.file, file), std::mem::replace(&mut self.length, length))
     }
 
     fn path(&self) -> PathBuf {
@@ -201,7 +222,9 @@ fn lock(file: &File, run: &RunId, path: &Path) -> Result<(), JournalError> {
                 tries += 1;
                 std::thread::sleep(LOCK_PAUSE);
             }
-            Err(TryLockError::WouldBlock) => return Err(JournalError::Busy { run: run.clone(), path: path.to_owned() }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(JournalError::Busy { run: run.clone(), path: path.to_owned() });
+            }
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(TryLockError::Error(error)) => return Err(Doing::Lock.on(path)(error)),
         }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use crate::event::{
-    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Choice, Event, FailureKind, HostEntry, HostVerdict, Moment, Opened,
-    OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput, TextEntry,
+    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Choice, Event, FailureKind, HostEntry, HostVerdict, Moment,
+    Opened, OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput, TextEntry,
 };
 use crate::journal::{EventLog, Journal, Store};
 use crate::vocab::observation::NoReply;
@@ -162,7 +162,11 @@ fn verdicts() -> Vec<HostVerdict> {
     let nothing = Observation::nothing(host.clone(), NoReply::TimedOut, "5s", Period::seconds(5));
     vec![
         HostVerdict { host: Some(host.clone()), verdict: Verdict::Holds, observation: Some(observation()) },
-        HostVerdict { host: Some(host), verdict: Verdict::Unknown { why: "timed out".into() }, observation: Some(nothing) },
+        HostVerdict {
+            host: Some(host),
+            verdict: Verdict::Unknown { why: "timed out".into() },
+            observation: Some(nothing),
+        },
         HostVerdict { host: None, verdict: Verdict::Fails { why: "0 rows".into() }, observation: None },
     ]
 }
@@ -200,7 +204,11 @@ pub(super) fn every_event() -> Vec<Event> {
             polls: 3,
             took: Period::seconds(12),
         },
-        Event::Captured { at: here(), name: "version".into(), value: serde_json::json!({ "b": [1, 2.25, null], "a": "x" }) },
+        Event::Captured {
+            at: here(),
+            name: "version".into(),
+            value: serde_json::json!({ "b": [1, 2.25, null], "a": "x" }),
+        },
         Event::Collected { at: here(), command: "tail".into(), output: stored.clone() },
         Event::UndoStarted { at: here(), command: "undo".into() },
         Event::UndoEnded { at: here(), end: None, output: stored },

@@ -17,7 +17,7 @@ fn every_event_comes_back_as_it_was() {
     let mut names = BTreeSet::new();
     for (seq, event) in (1..).zip(fixture::every_event()) {
         let line = record::encode(seq, at(0), &Digest::of(b"before"), &event).unwrap();
-        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1, "one record, one line");
+        assert_eq!(line.split(|byte| *byte == b'\n').count(), 2, "one record, one line");
         let read = record::decode(&line[..line.len() - 1], seq, &Digest::of(b"before")).unwrap();
         assert_eq!(read.event, event);
         assert_eq!((read.seq, read.at), (seq, at(0)));
@@ -36,7 +36,11 @@ fn a_record_looks_as_documented() {
     fixture::whole_run(&store, run(1));
     let text = std::fs::read_to_string(store.folder(&run(1)).join("journal.jsonl")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].starts_with(r#"{"format":1,"seq":1,"at":"2026-11-22T03:15:00.123456789Z","prev":""#), "{}", lines[0]);
+    assert!(
+        lines[0].starts_with(r#"{"format":1,"seq":1,"at":"2026-11-22T03:15:00.123456789Z","prev":""#),
+        "{}",
+        lines[0]
+    );
     assert!(lines[5].starts_with(r#"{"seq":6,"at":"2026-11-22T03:15:05.123456789Z","prev":""#), "{}", lines[5]);
     let (body, digest) = lines[5].rsplit_once(r#","digest":""#).unwrap();
     assert_eq!(format!("{}\"}}", Digest::of(body.as_bytes())), digest);

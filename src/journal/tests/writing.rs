@@ -65,7 +65,12 @@ fn a_torn_end_is_kept_and_cut_off() {
         let (replay, mut journal) = store.reopen(&run(1)).unwrap();
         assert!(matches!(replay.integrity, Integrity::Torn { bytes, .. } if bytes == torn.len() as u64));
         assert_eq!(fs::read(store.folder(&run(1)).join(format!("journal.torn-{number}"))).unwrap(), torn);
-        journal.append(at(1), noted("went on")).unwrap();
+        let note = journal.torn_note().unwrap();
+        let Event::Noted { text, .. } = &note else { panic!("{note:?}") };
+        assert!(
+            text.contains(&format!("after {} bytes", torn.len())) && text.ends_with(&format!("journal.torn-{number}"))
+        );
+        journal.append(at(1), note).unwrap();
     }
     let replay = store.read(&run(1)).unwrap();
     assert_eq!((replay.integrity, replay.records.len()), (Integrity::Unfinished { running: false }, 3));
@@ -93,14 +98,12 @@ fn a_failed_write_stops_the_journal() {
     let (_dir, store) = store();
     let mut journal = begin(&store, run(1));
     let path = journal_path(&store, 1);
-    let real = std::mem::replace(&mut journal.file, OpenOptions::new().append(true).open("/dev/full").unwrap());
-    let length = std::mem::replace(&mut journal.length, 0);
+    let (real, length) = journal.swap(OpenOptions::new().append(true).open("/dev/full").unwrap(), 0);
     let failure = journal.append(at(1), started()).unwrap_err();
     assert!(failure.is_state_unwritable() && failure.hint().unwrap().contains("room"), "{failure}");
     assert!(failure.to_string().contains("could not write to") && failure.to_string().contains("journal.jsonl"));
     // the disk is well again, but nobody knows what it has
-    journal.file = real;
-    journal.length = length;
+    journal.swap(real, length);
     for _ in 0..2 {
         assert_eq!(journal.append(at(2), noted("x")).unwrap_err().to_string(), failure.to_string());
         assert!(journal.keep_texts(&fixture::texts()).unwrap_err().is_state_unwritable());
@@ -160,7 +163,11 @@ fn texts_are_there_before_they_are_named() {
     let wrong = [(Digest::of(fixture::TEXT), b"something else".to_vec())];
     let refused = store.create(at(0), fixture::opened(run(1)), &wrong).unwrap_err();
     assert!(matches!(refused, JournalError::TextNotKept { .. }), "{refused}");
-    assert_eq!(fs::read_dir(store.path().join("runs")).unwrap().count(), 0, "nothing is left of a run that did not begin");
+    assert_eq!(
+        fs::read_dir(store.path().join("runs")).unwrap().count(),
+        0,
+        "nothing is left of a run that did not begin"
+    );
 
     let mut journal = begin(&store, run(1));
     let new = b"title: Changed\n";
@@ -180,15 +187,19 @@ fn texts_are_there_before_they_are_named() {
 fn only_owner_and_group_can_look() {
     let (_dir, store) = store();
     fixture::whole_run(&store, run(1));
-    fn check(path: &Path) {
+    let mut open = vec![store.path().to_owned()];
+    let mut files = 0;
+    while let Some(path) = open.pop() {
         let mode = path.metadata().unwrap().permissions().mode() & 0o777;
         let most = if path.is_dir() { 0o750 } else { 0o640 };
         assert_eq!(mode & !most, 0, "{}: {mode:o}", path.display());
         if path.is_dir() {
-            fs::read_dir(path).unwrap().for_each(|entry| check(&entry.unwrap().path()));
+            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            files += 1;
         }
     }
-    check(store.path());
+    assert_eq!(files, 2);
 }
 
 #[test]
