@@ -17,6 +17,7 @@
 //! changes; a *check* is a probe with an expectation; `step@host` is one step on one host; *in doubt* is what was sent
 //! and whose outcome could not be learned.
 
+pub mod engine;
 pub mod event;
 pub mod journal;
 pub mod model;
