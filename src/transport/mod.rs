@@ -23,6 +23,7 @@ mod master;
 mod mux;
 mod receipt;
 mod refusal;
+pub mod scripted;
 mod ssh;
 mod stop;
 mod tcp;
@@ -33,6 +34,7 @@ mod wrapper_tests;
 pub use capability::{Act, Ended, Fault, Finished, HttpReply, Inspect, Look, Operate, OutputSink, Pending, Probe, Seen, Stream};
 pub use fleet::{Fleet, Settings};
 pub use local::Local;
+pub use scripted::Scripted;
 pub use ssh::Ssh;
 
 /// A random mark for one command, that nothing on the host can know beforehand.

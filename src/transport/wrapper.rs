@@ -107,12 +107,12 @@ impl Errand {
             let _ = write!(body, "rb_c={};", word(text));
         }
         // the shell's own remarks ("Terminated") go nowhere: they are not the command's
-        body.push_str("exec 3>&2 2>/dev/null;(exec 2>&3 3>&-;");
+        body.push_str("exec 3>&2 2>/dev/null;(");
         for (name, value) in &command.env {
             let _ = write!(body, "export {name}={};", word(value.expose()));
         }
         body.push_str(&program(&command.program));
-        body.push_str(if command.stdin.is_some() { ");" } else { ") </dev/null;" });
+        body.push_str(if command.stdin.is_some() { ") 2>&3 3>&-;" } else { ") 2>&3 3>&- </dev/null;" });
         body.push_str("rb_x=$?;");
         if receipt.is_some() {
             body.push_str(Receipt::MARK_EXIT);
