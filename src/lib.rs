@@ -3,3 +3,4 @@ pub mod vocab;
 pub mod model;
 pub mod transport;
 pub mod event;
+pub mod report;
