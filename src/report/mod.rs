@@ -7,6 +7,7 @@
 //! - while it runs: [`Plain`], [`Json`] (each an [`Observer`](crate::event::Observer))
 //! - what they are made of: [`Styles`], [`Line`], [`Table`], [`Sink`], [`fold_hosts`]
 
+pub mod closing;
 pub mod elapsed;
 pub mod hosts;
 pub mod json;
@@ -16,14 +17,19 @@ pub mod observed;
 pub mod outline;
 pub mod plain;
 pub mod sink;
+pub mod story;
 pub mod style;
 pub mod table;
+pub mod tally;
 pub mod verdicts;
+pub mod way_on;
 
+pub use closing::Closing;
 pub use hosts::fold_hosts;
 pub use json::Json;
 pub use line::Line;
 pub use plain::Plain;
 pub use sink::{Data, Sink};
+pub use story::{Keeper, Story};
 pub use style::{Role, Styles};
 pub use table::{Fit, Table};
