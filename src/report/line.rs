@@ -193,6 +193,20 @@ fn skip_blank(cells: &[(Role, char)]) -> &[(Role, char)] {
     &cells[blanks..]
 }
 
+/// The rows that a line takes on a terminal of so many columns, which breaks it anywhere but within a symbol.
+pub fn wrapped_height(line: &Line, columns: usize) -> usize {
+    let mut rows = 1;
+    let mut used = 0;
+    for wide in line.spans.iter().flat_map(|(_, text)| text.chars()).filter_map(UnicodeWidthChar::width) {
+        used += wide;
+        if used > columns.max(1) {
+            rows += 1;
+            used = wide;
+        }
+    }
+    rows
+}
+
 /// Writes `lines`, each with its newline.
 pub fn shown(lines: &[Line], styles: &Styles) -> String {
     let mut text = String::new();

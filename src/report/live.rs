@@ -1,49 +1,61 @@
 //! The live screen: what goes on at the bottom, what is done scrolls up.
 //!
-//! Apart from [`Screen`], which knows what to show and nothing of terminals; here is the one writer of the terminal.
-//! All rows are one indicatif bar whose text is a whole frame: it is painted at once, at the size of the moment, and
-//! there is nothing to keep in step when rows come and go.
+//! Apart from [`Screen`], which knows what to show and nothing of terminals, and from [`Painter`], which knows how to
+//! put it there; here is the one writer of the terminal, and who may write when.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use jiff::Timestamp;
 
-use super::line::{self, Line};
+use super::elapsed;
+use super::line::Line;
 use super::narration::{Narrator, Told};
 use super::observed::{Gathered, Gathering};
+use super::paint::Painter;
 use super::screen::Screen;
 use super::sink::Data;
-use super::style::{Role, Styles};
+use super::style::{Mark, Role, Styles};
 use super::table::Fit;
 use crate::event::{Event, Observer, Progress, RunState};
+use crate::vocab::Clock;
 
 /// Tells a run on a terminal.
 ///
 /// Everything that is written to the terminal while it lives must go through it, or through [`Live::suspend`].
-/// Off a terminal, or on one that cannot move its cursor, use [`Plain`](super::Plain).
+/// Off a terminal, or on one that cannot move its cursor (`TERM=dumb`), use [`Plain`](super::Plain).
 #[derive(Debug)]
 pub struct Live {
-    term: Term,
-    data: Data,
-    styles: Styles,
-    bar: ProgressBar,
-    // taken by the painter while it holds the bar: never call the bar while holding this
-    screen: Arc<Mutex<Screen>>,
-    said: Mutex<Said>,
+    shared: Arc<Shared>,
+    ticker: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
-struct Said {
+struct Shared {
+    term: Term,
+    data: Data,
+    styles: Styles,
+    clock: Arc<dyn Clock>,
+    began: Timestamp,
+    stage: Mutex<Stage>,
+    /// Told when the stage is struck, so that the ticker ends at once.
+    over: Condvar,
+}
+
+#[derive(Debug)]
+struct Stage {
     narrator: Narrator,
     gathering: Gathering,
+    screen: Screen,
+    painter: Painter,
     /// How many prompts have the terminal now.
     suspended: usize,
     /// What is to be said when they are over.
     held: Vec<Held>,
+    /// Nothing moves any more; what is still said is said below.
+    finished: bool,
 }
 
 #[derive(Debug)]
@@ -52,113 +64,172 @@ enum Held {
     Data(String),
 }
 
+/// How often the frame is painted anew.
 const TICK: Duration = Duration::from_millis(100);
 
 impl Live {
-    /// Paints on `term` (stderr as a rule); tables of a read-only run go to `data`.
-    pub fn new(term: Term, data: Data, styles: Styles) -> Self {
-        let screen = Arc::new(Mutex::new(Screen::new(styles.clone())));
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term(term.clone(), 20));
-        bar.set_style(style(term.clone(), styles.clone(), Arc::clone(&screen)));
-        bar.enable_steady_tick(TICK);
-        let said = Said {
+    /// Paints on `term` (stderr as a rule); tables of a read-only run go to `data`. How long things take is measured
+    /// by `clock`.
+    pub fn new(term: Term, data: Data, styles: Styles, clock: Arc<dyn Clock>) -> Self {
+        let stage = Stage {
             narrator: Narrator::new(styles.clone()),
             gathering: Gathering::default(),
+            screen: Screen::new(styles.clone()),
+            painter: Painter::default(),
             suspended: 0,
             held: Vec::new(),
+            finished: false,
         };
-        Self { term, data, styles, bar, screen, said: Mutex::new(said) }
+        let began = clock.now();
+        let shared =
+            Arc::new(Shared { term, data, styles, clock, began, stage: Mutex::new(stage), over: Condvar::new() });
+        let ticking = Arc::clone(&shared);
+        // without a thread the screen still moves with each event
+        let ticker = thread::Builder::new().name("screen".to_owned()).spawn(move || ticking.tick()).ok();
+        Self { shared, ticker: Mutex::new(ticker) }
     }
 
     /// Gives the terminal to `f` (a prompt), with nothing painted on it. What happens meanwhile is said afterwards;
     /// the run is not held up.
     pub fn suspend<T>(&self, f: impl FnOnce() -> T) -> T {
         /// Goes on also when `f` panics.
-        struct Resume<'a>(&'a Live);
+        struct Resume<'a>(&'a Shared);
         impl Drop for Resume<'_> {
             fn drop(&mut self) {
                 self.0.go_on();
             }
         }
         {
-            let mut said = self.said();
-            said.suspended += 1;
-            if said.suspended == 1 {
-                self.bar.disable_steady_tick();
-                self.blank();
-            }
+            let mut stage = self.shared.stage();
+            self.shared.paint(&mut stage, &[], Vec::new());
+            stage.suspended += 1;
         }
-        let _resume = Resume(self);
+        let _resume = Resume(&self.shared);
         f()
     }
 
     /// Says lines of the caller above what moves.
     pub fn say(&self, lines: Vec<Line>) {
-        let mut said = self.said();
-        self.put(&mut said, Held::Lines(lines));
+        self.shared.put(&mut self.shared.stage(), Held::Lines(lines));
     }
 
     /// Takes what moves off the screen for good. Dropping does the same.
     pub fn finish(&self) {
-        self.bar.disable_steady_tick();
-        self.blank();
-        self.bar.finish_and_clear();
+        {
+            let mut stage = self.shared.stage();
+            if stage.suspended == 0 {
+                self.shared.paint(&mut stage, &[], Vec::new());
+            }
+            stage.finished = true;
+        }
+        self.shared.over.notify_all();
+        let ticker = self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // the ticker does nothing that could panic but painting; a dead one is no reason to die as well
+        drop(ticker.map(thread::JoinHandle::join));
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Observer for Live {
+    fn event(&self, at: Timestamp, event: &Event, state: &RunState) {
+        let shared = &*self.shared;
+        let now = shared.now();
+        let mut stage = shared.stage();
+        stage.screen.event(now, event, state);
+        for gathered in &stage.gathering.take(event) {
+            let table = shared.table(gathered, state);
+            shared.put(&mut stage, table);
+        }
+        let told = stage.narrator.tell(at, event, state);
+        let lines: Vec<Line> = told.iter().filter(|told| !told.fine).flat_map(|told| shared.lines(told)).collect();
+        if !lines.is_empty() {
+            shared.put(&mut stage, Held::Lines(lines));
+        }
     }
 
-    fn blank(&self) {
-        self.screen().hide(true);
-        // paints once, whatever the limit of its rate says
-        self.bar.suspend(|| ());
+    fn progress(&self, progress: &Progress) {
+        let now = self.shared.now();
+        self.shared.stage().screen.progress(now, progress);
+    }
+}
+
+impl Shared {
+    fn now(&self) -> Duration {
+        elapsed::between(self.began, self.clock.now())
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tick(&self) {
+        let mut stage = self.stage();
+        while !stage.finished {
+            if stage.suspended == 0 {
+                self.repaint(&mut stage, &[]);
+            }
+            (stage, _) = self.over.wait_timeout(stage, TICK).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     fn go_on(&self) {
-        let mut said = self.said();
-        said.suspended = said.suspended.saturating_sub(1);
-        if said.suspended > 0 || self.bar.is_finished() {
-            return;
+        let mut stage = self.stage();
+        stage.suspended = stage.suspended.saturating_sub(1);
+        if stage.suspended == 0 {
+            for held in std::mem::take(&mut stage.held) {
+                self.print(&mut stage, held);
+            }
         }
-        self.screen().hide(false);
-        for held in std::mem::take(&mut said.held) {
-            self.print(&held);
-        }
-        self.bar.enable_steady_tick(TICK);
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn screen(&self) -> MutexGuard<'_, Screen> {
-        self.screen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn put(&self, said: &mut Said, held: Held) {
-        if said.suspended > 0 {
-            said.held.push(held);
+    fn put(&self, stage: &mut Stage, held: Held) {
+        if stage.suspended > 0 {
+            stage.held.push(held);
         } else {
-            self.print(&held);
+            self.print(stage, held);
         }
     }
 
-    fn print(&self, held: &Held) {
+    fn print(&self, stage: &mut Stage, held: Held) {
         match held {
             Held::Lines(lines) => {
                 let columns = usize::from(self.term.size().1).saturating_sub(1);
-                let wrapped: Vec<Line> = lines.iter().flat_map(|line| line.clone().wrap(Some(columns), 6)).collect();
-                let text = line::shown(&wrapped, &self.styles);
-                if self.bar.is_hidden() || self.bar.is_finished() {
-                    // no bar to print above: the words count more than the screen
-                    let _ = self.term.write_str(&text);
-                } else {
-                    self.bar.println(text.trim_end_matches('\n'));
-                }
+                let wrapped: Vec<Line> = lines.into_iter().flat_map(|line| line.wrap(Some(columns), 6)).collect();
+                self.repaint(stage, &wrapped);
             }
-            Held::Data(text) => self.bar.suspend(|| self.data.sink().write(text)),
+            Held::Data(text) => {
+                // stdout may be the same terminal: the frame leaves it first
+                self.paint(stage, &[], Vec::new());
+                self.data.sink().write(&text);
+            }
+        }
+    }
+
+    fn repaint(&self, stage: &mut Stage, above: &[Line]) {
+        let (height, columns) = self.term.size();
+        let frame = if stage.finished {
+            Vec::new()
+        } else {
+            stage.screen.frame(self.now(), usize::from(columns), usize::from(height))
+        };
+        self.paint(stage, above, frame);
+    }
+
+    fn paint(&self, stage: &mut Stage, above: &[Line], frame: Vec<Line>) {
+        let columns = usize::from(self.term.size().1);
+        if let Some(text) = stage.painter.paint(above, frame, columns, &self.styles) {
+            // a terminal that went away ends nothing
+            let _ = self.term.write_str(&text);
         }
     }
 
     fn lines(&self, told: &Told) -> Vec<Line> {
-        let mut line = told.mark.map_or_else(Line::new, |mark| Line::marked(mark, &self.styles));
+        let mut line = told.mark.map_or_else(Line::new, |mark: Mark| Line::marked(mark, &self.styles));
         if let Some(host) = &told.host {
             line.push(Role::Host, host.as_str());
             line.push(Role::Text, " ");
@@ -183,45 +254,66 @@ impl Live {
     }
 }
 
-impl Observer for Live {
-    fn event(&self, at: Timestamp, event: &Event, state: &RunState) {
-        let now = self.bar.elapsed();
-        self.screen().event(now, event, state);
-        let mut said = self.said();
-        let tables = said.gathering.take(event);
-        let told = said.narrator.tell(at, event, state);
-        for gathered in &tables {
-            let table = self.table(gathered, state);
-            self.put(&mut said, table);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::{self, Tape};
+    use crate::report::{Closing, Keeper, Sink};
+
+    /// For eyes: `RUN=crowd cargo test --lib report::live -- --ignored --nocapture` in a terminal.
+    #[test]
+    #[ignore = "paints on the terminal for somebody to look at"]
+    #[expect(clippy::disallowed_methods, reason = "a person chooses what to look at")]
+    fn look() {
+        let tape: Tape = match std::env::var("RUN").as_deref() {
+            Ok("crowd") => sample::crowd(),
+            Ok("failure") => sample::failure(),
+            Ok("doubt") => sample::doubt(),
+            Ok("unmet") => sample::unmet_precondition(),
+            Ok("interrupted") => sample::interrupted(),
+            Ok("resumed") => sample::resumed(),
+            Ok("read-only") => sample::read_only(),
+            Ok(_) | Err(_) => sample::good_roll(),
+        };
+        let (exit, why) = tape.ending();
+        let data = Data::terminal(Sink::stdout(), Term::stdout());
+        let live = Live::new(Term::stderr(), data, Styles::colour(), Arc::new(crate::vocab::SystemClock));
+        let keeper = Keeper::new();
+        let prompt = std::env::var("PROMPT").is_ok();
+        let mut before = sample::start();
+        let mut count = 0;
+        sample::play(&tape.told, &Pair(&live, &keeper), |at| {
+            let pause = super::super::elapsed::between(before, at).min(Duration::from_secs(4));
+            before = at;
+            std::thread::sleep(pause);
+            count += 1;
+            if prompt && count == 20 {
+                live.suspend(|| {
+                    let term = Term::stderr();
+                    let _ = term.write_str("Shall it go on? ");
+                    std::thread::sleep(Duration::from_secs(3));
+                    let _ = term.write_line("yes");
+                });
+            }
+        });
+        drop(live);
+        let columns = usize::from(Term::stderr().size().1);
+        let closing = Closing::new(Styles::colour(), jiff::tz::TimeZone::UTC, Some(columns));
+        eprintln!();
+        eprint!("{}", closing.shown(&keeper.story(), exit, &why));
+    }
+
+    #[derive(Debug)]
+    struct Pair<'a>(&'a dyn Observer, &'a dyn Observer);
+
+    impl Observer for Pair<'_> {
+        fn event(&self, at: Timestamp, event: &Event, state: &RunState) {
+            self.0.event(at, event, state);
+            self.1.event(at, event, state);
         }
-        let lines: Vec<Line> = told.iter().filter(|told| !told.fine).flat_map(|told| self.lines(told)).collect();
-        if !lines.is_empty() {
-            self.put(&mut said, Held::Lines(lines));
+
+        fn progress(&self, progress: &Progress) {
+            self.0.progress(progress);
         }
     }
-
-    fn progress(&self, progress: &Progress) {
-        let now = self.bar.elapsed();
-        self.screen().progress(now, progress);
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.finish();
-    }
-}
-
-fn style(term: Term, styles: Styles, screen: Arc<Mutex<Screen>>) -> ProgressStyle {
-    let paint = move |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let (height, columns) = term.size();
-        let frame = screen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .frame(state.elapsed(), usize::from(columns), usize::from(height));
-        let shown: Vec<String> = frame.iter().map(|line| line.shown(&styles)).collect();
-        let _ = out.write_str(&shown.join("\n"));
-    };
-    // the template is ours and parses; a spinner would still be a screen
-    ProgressStyle::with_template("{frame}").unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key("frame", paint)
 }

@@ -16,7 +16,10 @@ pub mod live;
 pub mod narration;
 pub mod observed;
 pub mod outline;
+pub mod paint;
 pub mod plain;
+#[cfg(test)]
+mod sample;
 pub mod screen;
 pub mod sink;
 pub mod story;

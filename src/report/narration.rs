@@ -270,7 +270,7 @@ fn asked(what: &AskedWhat, told: Told) -> Told {
 }
 
 fn answered(what: &AskedWhat, answer: &Answer) -> Told {
-    let told = Told::new(format!("answered: {}", answer_words(answer)));
+    let told = Told::new(format!("{}: {}", asked_words(what), answer_words(answer)));
     let told = match answer {
         // a person's answer stands on the screen already, where they typed it
         Answer::Yes | Answer::No | Answer::Text(_) => told.fine(),
@@ -369,6 +369,17 @@ pub fn count(number: usize, what: &str) -> String {
 /// A captured value as people read it: a text without its quotes.
 pub fn bare(value: &serde_json::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// What a question is about, in words.
+pub fn asked_words(what: &AskedWhat) -> String {
+    match what {
+        AskedWhat::Start => "start?".to_owned(),
+        AskedWhat::Warning { id } => format!("warning {id}?"),
+        AskedWhat::Manual { .. } => "done?".to_owned(),
+        AskedWhat::Failure { .. } => "what to do about the failure?".to_owned(),
+        AskedWhat::InDoubt { .. } => "what to do about the doubt?".to_owned(),
+    }
 }
 
 /// An answer in words.

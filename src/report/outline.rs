@@ -26,11 +26,11 @@ fn opening(opened: &Opened) -> Vec<Line> {
     if opened.emergency {
         title.push(Role::Warning, "  EMERGENCY");
     }
-    let mut by = Line::new().with(Role::Dim, &format!("run {} by {}", opened.run, operator(&opened.operator, &opened.admin_host)));
+    let by = format!("run {} by {}", opened.run, operator(&opened.operator, &opened.admin_host));
+    let mut lines = vec![title, Line::new().with(Role::Dim, &by)];
     if let Some(reason) = &opened.reason {
-        by.push(Role::Text, &format!(": {reason}"));
+        lines.push(Line::new().with(Role::Dim, "reason: ").with(Role::Text, reason));
     }
-    let mut lines = vec![title, by];
     let params = params(opened);
     if !params.is_empty() {
         lines.push(Line::new().with(Role::Dim, &params));

@@ -21,8 +21,6 @@ pub struct Screen {
     polling: Option<Poll>,
     waits: Vec<Wait>,
     interrupts: u32,
-    /// Nothing is shown: a prompt has the terminal, or all is over.
-    hidden: bool,
 }
 
 #[derive(Debug)]
@@ -88,13 +86,7 @@ impl Screen {
             polling: None,
             waits: Vec::new(),
             interrupts: 0,
-            hidden: false,
         }
-    }
-
-    /// Shows nothing, or shows again.
-    pub fn hide(&mut self, hidden: bool) {
-        self.hidden = hidden;
     }
 
     /// Takes an event that happened at `now`.
@@ -124,11 +116,12 @@ impl Screen {
                 self.roll = None;
             }
             Event::ObservedBefore { at, .. } => self.row(now, at).doing = Doing::Looking,
-            Event::StepStarted { at, attempt, kind, .. } => {
+            Event::StepStarted { at, attempt, kind, command } => {
                 let row = self.row(now, at);
                 row.doing = Doing::Running { kind: *kind, attempt: *attempt };
                 row.since = now;
-                row.last.clear();
+                row.last = format!("$ {}", command.trim_end());
+                row.whole = true;
             }
             Event::StepActed { at, .. } => self.row(now, at).doing = Doing::Checking,
             Event::RetryScheduled { at, why, delay } => {
@@ -229,9 +222,6 @@ impl Screen {
 
     /// The frame at `now` for a terminal of this size: never wider, and never so high that it hides what scrolled by.
     pub fn frame(&self, now: Duration, columns: usize, height: usize) -> Vec<Line> {
-        if self.hidden {
-            return Vec::new();
-        }
         // the last column stays free: some terminals wrap when it is written
         let columns = columns.saturating_sub(1);
         let spinner = self.styles.spinner(usize::try_from(now.as_millis() / 100).unwrap_or(0));
