@@ -22,5 +22,6 @@ pub mod event;
 pub mod journal;
 pub mod model;
 pub mod plan;
+pub mod report;
 pub mod transport;
 pub mod vocab;
