@@ -17,11 +17,13 @@
 //! changes; a *check* is a probe with an expectation; `step@host` is one step on one host; *in doubt* is what was sent
 //! and whose outcome could not be learned.
 
+pub mod cli;
 pub mod engine;
 pub mod event;
 pub mod journal;
 pub mod model;
 pub mod plan;
 pub mod report;
+pub mod source;
 pub mod transport;
 pub mod vocab;
