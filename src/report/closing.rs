@@ -9,8 +9,7 @@ use super::elapsed;
 use super::hosts::fold_hosts;
 use super::line::{self, Line};
 use super::narration::{override_words, tail};
-use super::outline;
-use super::story::{Fate, Story, Unmet};
+use super::story::{Story, Unmet};
 use super::style::{Mark, Role, Styles};
 use super::tally;
 use super::verdicts;
@@ -97,12 +96,13 @@ impl Closing {
             let took = elapsed::short(elapsed::between(state.opened_at, state.last_at));
             let opened = &state.opened;
             let text = format!(
-                "  run {}, {} {} {} ({took}), {}",
+                "  run {}, {} {} {} ({took}), {} on {}",
                 opened.run,
                 elapsed::stamp(state.opened_at, &self.zone),
                 self.styles.dash(),
                 elapsed::time_of_day(state.last_at, &self.zone),
-                outline::operator(&opened.operator, &opened.admin_host),
+                opened.operator.name,
+                opened.admin_host,
             );
             lines.extend(self.wrapped(Line::new().with(Role::Dim, &text), 2));
         } else {
@@ -217,14 +217,8 @@ impl Closing {
         }
         let mut lines = Vec::new();
         for at in &doubt {
-            let fate = story.fate(at);
-            let why = match &fate {
-                Fate::InDoubt(why) => why.as_str(),
-                Fate::Ok | Fate::Running | Fate::Unchecked | Fate::Failed(_) | Fate::Skipped(_) | Fate::Excluded(_) | Fate::NotRun => {
-                    fate.why()
-                }
-            };
-            let line = Line::marked(Mark::Doubt, &self.styles).with(Role::Doubt, &at.to_string()).with(Role::Text, &format!(" is in doubt: {why}"));
+            let text = format!(" is in doubt: {}", story.fate(at).why());
+            let line = Line::marked(Mark::Doubt, &self.styles).with(Role::Doubt, &at.to_string()).with(Role::Text, &text);
             lines.extend(self.wrapped(line, 2));
         }
         let text = "  It may have taken effect, or not. Look at the host, then say what you found: `done`, or `not-done` in its place. Until then nothing runs there again.";
@@ -236,14 +230,12 @@ impl Closing {
         let mut lines = Vec::new();
         let mut last = "";
         let front = ways.iter().map(|way| line::width(&way.when)).max().unwrap_or(0) + 4;
-        // a command beside its label when all of them fit, under it otherwise
-        let beside = self.columns.is_none_or(|most| {
-            ways.iter().all(|way| front + 2 + line::width(&way.words.join(" ")) <= most)
-        });
+        // a command stands beside its label when it fits there, under it otherwise
+        let fits = |way: &Way| self.columns.is_none_or(|most| front + 2 + line::width(&way.words.join(" ")) <= most);
         for way in ways {
             let label = if way.when == last { String::new() } else { format!("{}:", way.when) };
             last = &way.when;
-            if beside {
+            if fits(way) {
                 let front = Line::text("  ").with(Role::Text, &label).padded(front + 1);
                 lines.push(front.with(Role::Text, " ").with(Role::Command, &way.words.join(" ")));
             } else {
@@ -263,8 +255,19 @@ impl Closing {
     /// A command on its own lines, broken so that the shell reads it as one. A word is never broken.
     fn command(&self, words: &[String]) -> Vec<Line> {
         let most = self.columns.unwrap_or(usize::MAX);
-        let mut lines: Vec<String> = Vec::new();
+        // a flag and its value stay together
+        let mut parts: Vec<String> = Vec::new();
         for word in words {
+            match parts.last_mut() {
+                Some(flag) if flag.starts_with("--") && !flag.contains(' ') && !word.starts_with("--") => {
+                    flag.push(' ');
+                    flag.push_str(word);
+                }
+                Some(_) | None => parts.push(word.clone()),
+            }
+        }
+        let mut lines: Vec<String> = Vec::new();
+        for word in &parts {
             match lines.last_mut() {
                 Some(line) if 6 + line::width(line) + 1 + line::width(word) + 2 <= most => {
                     line.push(' ');
@@ -278,5 +281,215 @@ impl Closing {
             }
         }
         lines.iter().map(|line| Line::text("      ").with(Role::Command, line)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::{self, Tape};
+
+    fn shown(tape: &Tape, columns: Option<usize>) -> String {
+        let (exit, why) = tape.ending();
+        let story = Story::from_records(tape.records());
+        Closing::new(Styles::plain(), TimeZone::UTC, columns).shown(&story, exit, &why)
+    }
+
+    #[test]
+    fn a_good_roll_is_short() {
+        insta::assert_snapshot!(shown(&sample::good_roll(), Some(80)), @r#"
+        ✓ restart-webs: done, every check held
+          run 20261122T031500Z-1a2b3c4d, 2026-11-22 03:15:00 – 03:15:20 (20s), mark on
+          dfw-admin01
+
+          restart  ✓ ok       va-web{01..03}
+        "#);
+    }
+
+    #[test]
+    fn a_precondition_says_what_was_seen_and_both_ways_on() {
+        insta::assert_snapshot!(shown(&sample::unmet_precondition(), Some(80)), @r#"
+        ✗ restart-jobs: importers-bored does not hold (exit 3)
+          run 20261122T031500Z-1a2b3c4d, 2026-11-22 03:15:00 – 03:15:00 (0.8s), mark on
+          dfw-admin01
+
+        ✗ importers-bored: Every content importer is bored.
+            dfw-jobs01   pid 5663   state "entries: exampleuser(42)"
+                         pid 25034   state "posting comments"
+            dfw-mail01   unknown: unreachable: connection refused
+          An import is in progress. Wait for it, or override this in an emergency.
+
+          Nothing was changed.
+
+          Go on when it is over:   runbook run restart-jobs --wait 2h
+          In an emergency:
+              runbook run restart-jobs --override importers-bored --reason "…"
+        "#);
+    }
+
+    #[test]
+    fn a_failure_shows_its_evidence_and_what_was_left() {
+        insta::assert_snapshot!(shown(&sample::failure(), Some(80)), @r#"
+        ✗ bounce-webs: bounce/start failed on va-web02 (exit 1)
+          run 20261122T031500Z-1a2b3c4d, 2026-11-22 03:15:00 – 03:15:08 (8.2s), mark on
+          dfw-admin01
+
+                        va-web01  va-web02  va-web03   va-web04
+          bounce/stop   ✓ ok      ✓ ok      – not run  – not run
+          bounce/start  ✓ ok      ✗ failed  – not run  – not run
+          ✗ bounce/start on va-web02 failed: exit 1
+
+          bounce stopped: 1 host failed, 0 allowed; untouched: va-web{03,04}
+
+          bounce/start on va-web02 wrote:
+            … 3 lines before
+            | (98)Address already in use: line 4
+            | (98)Address already in use: line 5
+            | (98)Address already in use: line 6
+            | (98)Address already in use: line 7
+            | (98)Address already in use: line 8
+            | (98)Address already in use: line 9
+            | (98)Address already in use: line 10
+            | (98)Address already in use: line 11
+            | (98)Address already in use: line 12
+            | unable to open logs
+          va-web02 $ tail -n 50 /var/log/apache2/error.log
+            | [error] \x1b[31mcould not bind to 0.0.0.0:80\x1b[0m
+            | [error] no listening sockets, and this line is so long that no terminal o…
+
+          Go on from here:          runbook resume 20261122T031500Z-1a2b3c4d
+          Or give it up for good:
+              runbook abandon 20261122T031500Z-1a2b3c4d --reason "…"
+          The whole story: runbook audit show 20261122T031500Z-1a2b3c4d
+        "#);
+    }
+
+    #[test]
+    fn on_a_narrow_screen_the_table_becomes_a_list() {
+        insta::assert_snapshot!(shown(&sample::failure(), Some(50)), @r#"
+        ✗ bounce-webs: bounce/start failed on va-web02
+          (exit 1)
+          run 20261122T031500Z-1a2b3c4d, 2026-11-22
+          03:15:00 – 03:15:08 (8.2s), mark on dfw-admin01
+
+          bounce/stop   ✓ ok       va-web{01,02}
+                        – not run  va-web{03,04}
+          bounce/start  ✓ ok       va-web01
+                        ✗ failed   va-web02  exit 1
+                        – not run  va-web{03,04}
+
+          bounce stopped: 1 host failed, 0 allowed;
+            untouched: va-web{03,04}
+
+          bounce/start on va-web02 wrote:
+            … 3 lines before
+            | (98)Address already in use: line 4
+            | (98)Address already in use: line 5
+            | (98)Address already in use: line 6
+            | (98)Address already in use: line 7
+            | (98)Address already in use: line 8
+            | (98)Address already in use: line 9
+            | (98)Address already in use: line 10
+            | (98)Address already in use: line 11
+            | (98)Address already in use: line 12
+            | unable to open logs
+          va-web02 $ tail -n 50 /var/log/apache2/error.log
+            | [error] \x1b[31mcould not bind to 0.0.0.0:8…
+            | [error] no listening sockets, and this line…
+
+          Go on from here:
+              runbook resume 20261122T031500Z-1a2b3c4d
+          Or give it up for good:
+              runbook abandon 20261122T031500Z-1a2b3c4d \
+                --reason "…"
+          The whole story: runbook audit show
+            20261122T031500Z-1a2b3c4d
+        "#);
+    }
+
+    #[test]
+    fn doubt_names_the_words_that_settle_it() {
+        insta::assert_snapshot!(shown(&sample::doubt(), Some(80)), @r#"
+        ? restart-webs: stopped with 1 step in doubt (exit 5)
+          run 20261122T031500Z-1a2b3c4d, 2026-11-22 03:15:00 – 03:15:08 (8.3s), mark on
+          dfw-admin01
+
+          restart  ✓ ok       va-web01
+                   ? in doubt va-web02
+                   – not run  va-web03
+
+        ? restart@va-web02 is in doubt: the connection was lost, and the host has not
+          answered since
+          It may have taken effect, or not. Look at the host, then say what you found:
+          `done`, or `not-done` in its place. Until then nothing runs there again.
+
+          Say what you found:
+              runbook resolve 20261122T031500Z-1a2b3c4d restart@va-web02 \
+                --outcome done --reason "…"
+          Then go on from here:     runbook resume 20261122T031500Z-1a2b3c4d
+          Or give it up for good:
+              runbook abandon 20261122T031500Z-1a2b3c4d --reason "…"
+          The whole story: runbook audit show 20261122T031500Z-1a2b3c4d
+        "#);
+    }
+
+    #[test]
+    fn an_interrupt_can_be_resumed() {
+        insta::assert_snapshot!(shown(&sample::interrupted(), Some(80)), @r#"
+        ! restart-webs: interrupted (exit 130)
+          run 20261122T031500Z-1a2b3c4d, 2026-11-22 03:15:00 – 03:15:08 (8.7s), mark on
+          dfw-admin01
+
+          restart  ✓ ok       va-web{01,02}
+                   – not run  va-web03
+
+          restart stopped: interrupted; untouched: va-web03
+
+          Go on from here:          runbook resume 20261122T031500Z-1a2b3c4d
+          Or give it up for good:
+              runbook abandon 20261122T031500Z-1a2b3c4d --reason "…"
+          The whole story: runbook audit show 20261122T031500Z-1a2b3c4d
+        "#);
+    }
+
+    #[test]
+    fn what_was_overridden_is_said_again() {
+        insta::assert_snapshot!(shown(&sample::resumed(), Some(80)), @r#"
+        ✓ restart-webs: done, every check held
+          run 20261122T031500Z-1a2b3c4d, 2026-11-22 03:15:00 – 04:15:13 (1h 00m), mark
+          on dfw-admin01
+
+          restart  ✓ ok       va-web{01..03}
+
+          ! importers-bored was overridden by --override: db failover
+        "#);
+    }
+
+    #[test]
+    fn nobody_at_the_terminal() {
+        insta::assert_snapshot!(shown(&sample::unasked(), Some(80)), @r#"
+        ! restart-webs: nobody could be asked: there is no terminal (exit 4)
+          run 20261122T031500Z-1a2b3c4d, 2026-11-22 03:15:00 – 03:15:00 (0.0s), mark on
+          dfw-admin01
+
+          Nothing was changed.
+
+          Without a terminal, answer beforehand:
+              runbook run restart-webs note='it'\''s urgent' pause=5s token=@FILE \
+                --limit 'va-web[01:02]' --ack imports-stall --yes
+        "#);
+    }
+
+    #[test]
+    fn no_screen_is_too_narrow() {
+        for tape in sample::all() {
+            let (exit, why) = tape.ending();
+            let story = Story::from_records(tape.records());
+            for columns in 40..100 {
+                for line in Closing::new(Styles::plain(), TimeZone::UTC, Some(columns)).lines(&story, exit, &why) {
+                    assert!(line.width() <= columns, "{columns}: {line:?}");
+                }
+            }
+        }
     }
 }

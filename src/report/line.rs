@@ -38,7 +38,7 @@ impl Line {
     /// One line for each line of `text`.
     pub fn each(role: Role, text: &str) -> Vec<Self> {
         // `\r\n` and lone `\r` are neutralised by `push`; only newlines part lines here
-        text.trim_end_matches('\n').split('\n').map(|line| Self::new().with(role, line.trim_end_matches('\r'))).collect()
+        text.strip_suffix('\n').unwrap_or(text).split('\n').map(|line| Self::new().with(role, line.trim_end_matches('\r'))).collect()
     }
 
     /// Adds `text`, made harmless and put on one line.

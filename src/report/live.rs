@@ -145,7 +145,7 @@ impl Observer for Live {
             let table = shared.table(gathered, state);
             shared.put(&mut stage, table);
         }
-        let told = stage.narrator.tell(at, event, state);
+        let told = stage.narrator.tell(at, event, &state.opened.steps);
         let lines: Vec<Line> = told.iter().filter(|told| !told.fine).flat_map(|told| shared.lines(told)).collect();
         if !lines.is_empty() {
             shared.put(&mut stage, Held::Lines(lines));

@@ -16,7 +16,7 @@ use super::style::{Mark, Role, Styles};
 use super::table::Fit;
 use super::verdicts;
 use crate::event::{
-    AckHow, ActionEnd, Answer, AskedWhat, Choice, Event, HostVerdict, Moment, Outcome, Output, OverrideHow, RunState,
+    AckHow, ActionEnd, Answer, AskedWhat, Choice, Event, HostVerdict, Moment, Outcome, Output, OverrideHow, StepEntry,
 };
 use crate::vocab::{HostName, StepHost, StepId};
 
@@ -104,8 +104,8 @@ impl Narrator {
         }
     }
 
-    /// What `event` says.
-    pub fn tell(&mut self, at: Timestamp, event: &Event, state: &RunState) -> Vec<Told> {
+    /// What `event` says; `steps` are those of the plan, for their names.
+    pub fn tell(&mut self, at: Timestamp, event: &Event, steps: &[StepEntry]) -> Vec<Told> {
         match event {
             Event::Opened(_) | Event::Resumed(_) => outline::head(event).into_iter().map(Told::line).collect(),
             Event::PreconditionJudged { id, says, moment, verdicts, .. } => self.judged(id, says, moment, verdicts),
@@ -136,7 +136,7 @@ impl Narrator {
             },
             Event::Asked { what, question } => vec![asked(what, Told::new(format!("asked: {question}"))).fine()],
             Event::Answered { what, answer } => vec![answered(what, answer)],
-            Event::RollStarted { step, batches } => vec![roll(step, batches, state)],
+            Event::RollStarted { step, batches } => vec![roll(step, batches, steps)],
             Event::FloorJudged { step, batch, needed, healthy, sick } => {
                 vec![floor(step, *batch, *needed, healthy, sick)]
             }
@@ -280,8 +280,8 @@ fn answered(what: &AskedWhat, answer: &Answer) -> Told {
     asked(what, told)
 }
 
-fn roll(step: &StepId, batches: &[Vec<HostName>], state: &RunState) -> Told {
-    let name = state.entry(step).map_or("", |entry| entry.name.as_str());
+fn roll(step: &StepId, batches: &[Vec<HostName>], steps: &[StepEntry]) -> Told {
+    let name = steps.iter().find(|entry| entry.id == *step).map_or("", |entry| entry.name.as_str());
     let hosts: Vec<&HostName> = batches.iter().flatten().collect();
     let mut text = Line::new();
     if !name.is_empty() && name != step.as_str() {

@@ -471,3 +471,71 @@ impl Tape {
         }
     }
 }
+
+/// A warning that nobody could be asked about.
+pub(crate) fn unasked() -> Tape {
+    let mut tape = Tape::new();
+    let mut opened = restart_webs();
+    opened.params = [("pause".to_owned(), "5s".to_owned()), ("note".to_owned(), "it's urgent".to_owned()), ("token".to_owned(), "<secret>".to_owned())].into();
+    opened.limit = Some("va-web[01:02]".to_owned());
+    tape.event(Event::Opened(Box::new(opened)));
+    tape.event(Event::WarningShown { id: "imports-stall".to_owned(), says: "Imports stall for up to 12 hours.".to_owned(), observed: Vec::new() });
+    let what = AskedWhat::Warning { id: "imports-stall".to_owned() };
+    tape.event(Event::Asked { what: what.clone(), question: "Go on?".to_owned() });
+    tape.event(Event::Answered { what, answer: Answer::NoTerminal });
+    tape.event(Event::Ended { exit: 4, why: "nobody could be asked: there is no terminal".to_owned() });
+    tape
+}
+
+/// Two hosts at once, and a value captured.
+pub(crate) fn side_by_side() -> Tape {
+    let mut tape = Tape::new();
+    let (one, two) = (at("restart", "va-web01"), at("restart", "va-web02"));
+    tape.event(Event::Opened(Box::new(restart_webs())));
+    tape.event(Event::RollStarted { step: StepId::new("restart"), batches: vec![hosts(&["va-web01", "va-web02"])] });
+    tape.event(Event::BatchStarted { step: StepId::new("restart"), batch: 1, of: 1, hosts: hosts(&["va-web01", "va-web02"]) });
+    tape.started(&one, "service apache2 restart").later(10).started(&two, "service apache2 restart");
+    tape.later(900).acted(&two, ActionEnd::Exited(0), "well\n", "").later(100).acted(&one, ActionEnd::Exited(143), "", "terminated\n");
+    tape.event(Event::Captured { at: two.clone(), name: "release".to_owned(), value: serde_json::json!("r42") });
+    tape.ended(&one, Outcome::Failed { kind: FailureKind::Action, why: "exit 143 (signal 15)".to_owned() }).ended(&two, Outcome::Ok);
+    tape
+}
+
+/// Preconditions are waited for, then a roll pauses.
+pub(crate) fn waiting() -> Tape {
+    let mut tape = Tape::new();
+    let step = StepId::new("restart");
+    tape.event(Event::Opened(Box::new(restart_webs())));
+    tape.judged(Moment::Start, vec![fails("dfw-jobs01", "state \"entries\"")]);
+    tape.event(Event::WaitStarted { limit: Period::seconds(7200) });
+    for state in ["entries", "entries", "comments", "comments"] {
+        tape.later(10_000).progress(Progress::Waiting { says: "the preconditions".to_owned(), left: Period::seconds(7000) });
+        tape.judged(Moment::Waiting, vec![fails("dfw-jobs01", &format!("state \"{state}\""))]);
+    }
+    tape.later(10_000).judged(Moment::Waiting, vec![holds("dfw-jobs01")]);
+    tape.progress(Progress::Waiting { says: "the lock of va-web01, held by denise".to_owned(), left: Period::seconds(60) });
+    tape.progress(Progress::Waiting { says: "the lock of va-web01, held by denise".to_owned(), left: Period::seconds(50) });
+    tape.judged(Moment::Again, vec![holds("dfw-jobs01")]);
+    tape.event(Event::PauseStarted { step, length: Period::seconds(3) });
+    for left in [3, 2, 1] {
+        tape.later(1000).progress(Progress::Waiting { says: "pause".to_owned(), left: Period::seconds(left) });
+    }
+    tape
+}
+
+/// Every sample.
+pub(crate) fn all() -> Vec<Tape> {
+    vec![
+        good_roll(),
+        unmet_precondition(),
+        failure(),
+        doubt(),
+        resumed(),
+        interrupted(),
+        read_only(),
+        crowd(),
+        unasked(),
+        side_by_side(),
+        waiting(),
+    ]
+}

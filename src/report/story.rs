@@ -111,10 +111,11 @@ impl Story {
 
     /// Whether anything was sent that may have changed something.
     pub fn changed_anything(&self) -> bool {
-        self.records.iter().any(|(_, event)| match event {
-            Event::StepStarted { kind, .. } => !matches!(kind, ActionKind::Manual | ActionKind::Wait),
-            Event::UndoStarted { .. } => true,
-            _other => false,
+        self.records.iter().any(|(_, event)| {
+            if let Event::StepStarted { kind, .. } = event {
+                return !matches!(kind, ActionKind::Manual | ActionKind::Wait);
+            }
+            matches!(event, Event::UndoStarted { .. })
         })
     }
 
@@ -205,11 +206,9 @@ impl Story {
 
     /// What the last try of an action wrote, on both streams.
     pub fn wrote(&self, at: &StepHost) -> Option<String> {
-        self.records.iter().rev().find_map(|(_, event)| match event {
-            Event::StepActed { at: place, stdout, stderr, .. } if place == at => {
-                Some(super::narration::joined(stdout, stderr))
-            }
-            _other => None,
+        self.records.iter().rev().find_map(|(_, event)| {
+            let Event::StepActed { at: place, stdout, stderr, .. } = event else { return None };
+            (place == at).then(|| super::narration::joined(stdout, stderr))
         })
     }
 
@@ -217,10 +216,13 @@ impl Story {
     pub fn collected(&self, at: &StepHost) -> Vec<(&str, &Output)> {
         let mut collected = Vec::new();
         for (_, event) in &self.records {
-            match event {
-                Event::StepStarted { at: place, .. } if place == at => collected.clear(),
-                Event::Collected { at: place, command, output } if place == at => collected.push((command.as_str(), output)),
-                _other => {}
+            if matches!(event, Event::StepStarted { at: place, .. } if place == at) {
+                collected.clear();
+            }
+            if let Event::Collected { at: place, command, output } = event
+                && place == at
+            {
+                collected.push((command.as_str(), output));
             }
         }
         collected
@@ -239,9 +241,9 @@ impl Story {
 
     /// Why rolls stopped in the last stretch.
     pub fn stopped_rolls(&self) -> Vec<(&StepId, &str, &[HostName])> {
-        let stopped = self.last_stretch().iter().filter_map(|(_, event)| match event {
-            Event::RollStopped { step, why, untouched } => Some((step, why.as_str(), untouched.as_slice())),
-            _other => None,
+        let stopped = self.last_stretch().iter().filter_map(|(_, event)| {
+            let Event::RollStopped { step, why, untouched } = event else { return None };
+            Some((step, why.as_str(), untouched.as_slice()))
         });
         stopped.collect()
     }

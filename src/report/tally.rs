@@ -36,6 +36,14 @@ impl Fate {
         }
     }
 
+    /// Why, where there is more to say here: a doubt is explained in a part of its own.
+    fn in_short(&self) -> &str {
+        match self {
+            Self::Running | Self::InDoubt(_) => "",
+            Self::Ok | Self::NotRun | Self::Unchecked | Self::Failed(_) | Self::Skipped(_) | Self::Excluded(_) => self.why(),
+        }
+    }
+
     /// Why, where there is more to say.
     pub fn why(&self) -> &str {
         match self {
@@ -96,7 +104,7 @@ fn reasons(story: &Story, steps: &[&StepEntry], columns: Option<usize>, styles: 
     let mut lines = Vec::new();
     for step in steps {
         for (fate, hosts) in groups(story, step) {
-            if fate.why().is_empty() {
+            if fate.in_short().is_empty() {
                 continue;
             }
             let line = Line::text("  ")
@@ -104,7 +112,7 @@ fn reasons(story: &Story, steps: &[&StepEntry], columns: Option<usize>, styles: 
                 .with(Role::Heading, step.id.as_str())
                 .with(Role::Text, " on ")
                 .with(Role::Host, &fold_hosts(hosts))
-                .with(Role::Text, &format!(" {}: {}", fate.word(), fate.why()));
+                .with(Role::Text, &format!(" {}: {}", fate.word(), fate.in_short()));
             lines.extend(line.wrap(columns, 6));
         }
     }
@@ -124,9 +132,9 @@ fn list(story: &Story, steps: &[&StepEntry], columns: Option<usize>, styles: &St
                 .with(fate.mark().role(), fate.word())
                 .padded(front + 15)
                 .with(Role::Host, &fold_hosts(hosts));
-            if !fate.why().is_empty() {
+            if !fate.in_short().is_empty() {
                 line.push(Role::Text, "  ");
-                line.push(Role::Text, fate.why());
+                line.push(Role::Text, fate.in_short());
             }
             lines.extend(line.wrap(columns, front + 15));
         }
