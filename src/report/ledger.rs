@@ -83,7 +83,11 @@ mod tests {
             took: Duration::from_secs(125),
             reason: Some("new\nrelease \x1b[2J".to_owned()),
         };
-        let ledger = Ledger::new(vec![entry("restart-jobs", "ok", Some(0)), entry("restart-webs", "interrupted", Some(130)), entry("x", "unfinished", None)]);
+        let ledger = Ledger::new(vec![
+            entry("restart-jobs", "ok", Some(0)),
+            entry("restart-webs", "interrupted", Some(130)),
+            entry("x", "unfinished", None),
+        ]);
         insta::assert_snapshot!(ledger.shown(Fit::Width(120), &Styles::plain(), &TimeZone::UTC), @r#"
         run                        started              runbook       operator  outcome      exit  took    reason
         20261122T031500Z-1a2b3c4d  2026-11-22 03:15:00  restart-jobs  mark      ok              0  2m 05s  new⏎release \x1b[2J

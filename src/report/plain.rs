@@ -89,7 +89,11 @@ impl Plain {
     fn say_day(&self, at: Timestamp, said: &mut Said) {
         let day = elapsed::date(at, &self.zone);
         if said.day != day {
-            self.write(at, &Line::new(), Line::new().with(Role::Dim, &format!("{day} {}", elapsed::zone_name(at, &self.zone))));
+            self.write(
+                at,
+                &Line::new(),
+                Line::new().with(Role::Dim, &format!("{day} {}", elapsed::zone_name(at, &self.zone))),
+            );
             said.day = day;
         }
     }
@@ -229,9 +233,9 @@ mod tests {
 
     fn shown(tape: &Tape) -> (String, String) {
         let ((out, told), (data, table)) = (Sink::captured(), Sink::captured());
-        let clock = Arc::new(Still(sample::start()));
-        let plain = Plain::new(out, Data::pipe(data), Styles::plain(), TimeZone::UTC, clock);
-        sample::play(&tape.told, &plain, |_| {});
+        let clock = Arc::new(Still::new());
+        let plain = Plain::new(out, Data::pipe(data), Styles::plain(), TimeZone::UTC, clock.clone());
+        sample::play(&tape.told, &plain, |at| clock.set(at));
         (told.text(), table.text())
     }
 
@@ -242,41 +246,41 @@ mod tests {
         03:15:00 restart-webs: Restart the webservers
         03:15:00 run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, from 10.0.0.5
         03:15:00 reason: new release
-        03:15:00 pause=3s
+        03:15:00 with pause=3s
         03:15:01 ✓ importers-bored: Every content importer is bored.
         03:15:01 ! warning slow
         03:15:01     Pages are slow for a minute.
         03:15:01 warning slow acknowledged by --ack
         03:15:01 asked: Start?
-        03:15:01 start?: yes, by --yes
+        03:15:01 start? yes, by --yes
         03:15:01 restart: Restart Apache: va-web{01..03}, 3 hosts in 3 batches
         03:15:01 restart: batch 1 of 3: va-web01
         03:15:01 va-web01 restart: $ service apache2 restart
-        03:15:00 va-web01 restart | Stopping apache2
-        03:15:00 va-web01 restart | Starting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers
+        03:15:02 va-web01 restart | Stopping apache2
+        03:15:02 va-web01 restart | Starting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers
         03:15:03 va-web01 restart: exit 0 after 2.0s
-        03:15:00 va-web01 restart: not yet: The site answers. (connection refused; 30s left)
-        03:15:00 va-web01 restart: not yet: The site answers. (HTTP 503; 30s left)
+        03:15:03 va-web01 restart: not yet: The site answers. (connection refused; 30s left)
+        03:15:04 va-web01 restart: not yet: The site answers. (HTTP 503; 30s left)
         03:15:05 va-web01 restart: ✓ The site answers. (4 looks, 2.0s)
         03:15:05 va-web01 restart: ✓ ok (4.3s)
         03:15:05 restart: pause 3s
         03:15:08 restart: batch 2 of 3: va-web02
         03:15:08 va-web02 restart: $ service apache2 restart
-        03:15:00 va-web02 restart | Stopping apache2
-        03:15:00 va-web02 restart | Starting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers
+        03:15:10 va-web02 restart | Stopping apache2
+        03:15:10 va-web02 restart | Starting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers
         03:15:10 va-web02 restart: exit 0 after 2.0s
-        03:15:00 va-web02 restart: not yet: The site answers. (connection refused; 30s left)
-        03:15:00 va-web02 restart: not yet: The site answers. (HTTP 503; 30s left)
+        03:15:10 va-web02 restart: not yet: The site answers. (connection refused; 30s left)
+        03:15:12 va-web02 restart: not yet: The site answers. (HTTP 503; 30s left)
         03:15:12 va-web02 restart: ✓ The site answers. (4 looks, 2.0s)
         03:15:12 va-web02 restart: ✓ ok (4.3s)
         03:15:12 restart: pause 3s
         03:15:15 restart: batch 3 of 3: va-web03
         03:15:15 va-web03 restart: $ service apache2 restart
-        03:15:00 va-web03 restart | Stopping apache2
-        03:15:00 va-web03 restart | Starting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers
+        03:15:17 va-web03 restart | Stopping apache2
+        03:15:17 va-web03 restart | Starting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers
         03:15:17 va-web03 restart: exit 0 after 2.0s
-        03:15:00 va-web03 restart: not yet: The site answers. (connection refused; 30s left)
-        03:15:00 va-web03 restart: not yet: The site answers. (HTTP 503; 30s left)
+        03:15:18 va-web03 restart: not yet: The site answers. (connection refused; 30s left)
+        03:15:19 va-web03 restart: not yet: The site answers. (HTTP 503; 30s left)
         03:15:20 va-web03 restart: ✓ The site answers. (4 looks, 2.0s)
         03:15:20 va-web03 restart: ✓ ok (4.3s)
         03:15:20 ✓ Every webserver answers.
@@ -291,7 +295,7 @@ mod tests {
         03:15:00 bounce-webs: Bounce the webservers
         03:15:00 run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, from 10.0.0.5
         03:15:00 reason: new release
-        03:15:00 pause=3s
+        03:15:00 with pause=3s
         03:15:00 bounce: Bounce each webserver: va-web{01..04}, 4 hosts in 4 batches
         03:15:00 bounce: batch 1 of 4: va-web01
         03:15:00 va-web01 bounce/stop: $ service apache2 stop
@@ -308,18 +312,18 @@ mod tests {
         03:15:05 va-web02 bounce/stop: exit 0 after 2.0s
         03:15:05 va-web02 bounce/stop: ✓ ok (2.0s)
         03:15:05 va-web02 bounce/start: $ service apache2 start
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 1
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 2
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 3
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 4
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 5
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 6
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 7
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 8
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 9
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 10
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 11
-        03:15:00 va-web02 bounce/start | (98)Address already in use: line 12
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 1
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 2
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 3
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 4
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 5
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 6
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 7
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 8
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 9
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 10
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 11
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 12
         03:15:07 va-web02 bounce/start: exit 1 after 2.0s
         03:15:08 va-web02 bounce/start: collected tail -n 50 /var/log/apache2/error.log (2 lines)
         03:15:08 va-web02 bounce/start: ✗ failed: exit 1 (2.3s)
@@ -337,12 +341,8 @@ mod tests {
         03:15:00 importer-status: What every content importer is doing
         03:15:00 run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, from 10.0.0.5
         03:15:00 importers: What the importers do: dfw-jobs{01,02} dfw-mail01
-        03:15:00 importers: batch 1 of 1: dfw-jobs{01,02} dfw-mail01
-        03:15:00 dfw-jobs01 importers: looked
         03:15:00 dfw-jobs01 importers: ✓ ok
-        03:15:00 dfw-jobs02 importers: looked
         03:15:00 dfw-jobs02 importers: ✓ ok
-        03:15:00 dfw-mail01 importers: looked: unknown: unreachable: connection refused
         03:15:00 dfw-mail01 importers: ✗ failed: unreachable: connection refused
         03:15:00 ended (exit 1): importers failed on dfw-mail01
         "#);
@@ -362,13 +362,12 @@ mod tests {
         03:15:00 restart-webs: Restart the webservers
         03:15:00 run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, from 10.0.0.5
         03:15:00 reason: new release
-        03:15:00 pause=3s
+        03:15:00 with pause=3s
         03:15:00 ✗ importers-bored does not hold: dfw-jobs01: state "entries"
         03:15:00 waiting for the preconditions, 2h at most
-        03:15:10 ✗ importers-bored does not hold: dfw-jobs01: state "entries"
         03:15:30 ✗ importers-bored does not hold: dfw-jobs01: state "comments"
         03:15:50 ✓ importers-bored: Every content importer is bored.
-        03:15:00 the lock of va-web01, held by denise (1m 00s left)
+        03:15:50 the lock of va-web01, held by denise (1m 00s left)
         03:15:50 ✓ importers-bored: Every content importer is bored.
         03:15:50 restart: pause 3s
         "#);

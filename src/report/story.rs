@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::event::{
-    ActionKind, Answer, AskedWhat, Event, HostVerdict, Observer, Opened, Outcome, Output, RunState, RunStatus, StepEntry,
-    StepState,
+    ActionKind, Answer, AskedWhat, Event, HostVerdict, Observer, Opened, Outcome, Output, RunState, RunStatus,
+    StepEntry, StepState,
 };
 use crate::vocab::{HostName, StepHost, StepId};
 
@@ -168,7 +168,9 @@ impl Story {
     /// The warnings that were shown in this stretch and never acknowledged.
     pub fn unacknowledged(&self) -> Vec<&str> {
         let acknowledged = |id: &str| {
-            self.records.iter().any(|(_, event)| matches!(event, Event::WarningAcknowledged { id: done, .. } if done == id))
+            self.records
+                .iter()
+                .any(|(_, event)| matches!(event, Event::WarningAcknowledged { id: done, .. } if done == id))
         };
         let mut ids: Vec<&str> = Vec::new();
         for (_, event) in self.last_stretch() {
@@ -201,7 +203,9 @@ impl Story {
 
     /// The steps that do something themselves, in order: blocks are told by what stands in them.
     pub fn steps(&self) -> Vec<&StepEntry> {
-        self.opened().map(|opened| opened.steps.iter().filter(|step| step.kind != "block").collect()).unwrap_or_default()
+        self.opened()
+            .map(|opened| opened.steps.iter().filter(|step| step.kind != "block").collect())
+            .unwrap_or_default()
     }
 
     /// What the last try of an action wrote, on both streams.

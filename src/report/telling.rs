@@ -17,6 +17,7 @@ use super::story::Story;
 use super::style::{Mark, Role, Styles};
 use super::table::Fit;
 use super::verdicts;
+use super::words;
 use crate::event::{ActionEnd, Event, HostVerdict, Opened, Output, RunState, RunStatus};
 use crate::vocab::{HostName, Observation, StepHost};
 
@@ -54,26 +55,40 @@ impl Telling {
     pub fn lines(&self, story: &Story) -> Vec<Line> {
         let mut lines = match story.opened() {
             Some(opened) => self.head(story, opened),
-            None => vec![Line::marked(Mark::Warning, &self.styles).with(Role::Warning, "the record of this run has no beginning")],
+            None => vec![
+                Line::marked(Mark::Warning, &self.styles)
+                    .with(Role::Warning, "the record of this run has no beginning"),
+            ],
         };
-        let mut teller = Teller { of: self, narrator: Narrator::new(self.styles.clone()), lines: Vec::new(), beside: Vec::new(), day: String::new() };
+        let mut teller = Teller {
+            of: self,
+            narrator: Narrator::new(self.styles.clone()).in_full(),
+            lines: Vec::new(),
+            beside: Vec::new(),
+            day: String::new(),
+        };
         let mut state: Option<RunState> = None;
-        for (at, event) in story.records() {
+        for (index, (at, event)) in story.records().iter().enumerate() {
             match &mut state {
                 // an event that does not fit is told all the same; whether the record is whole, `audit verify` says
                 Some(state) => drop(state.apply(*at, event)),
                 None => state = RunState::open(*at, event).ok(),
             }
-            teller.tell(*at, event, state.as_ref());
+            // the end is told at the end
+            let last = index + 1 == story.records().len();
+            if !(last && matches!(event, Event::Stopped { .. } | Event::Ended { .. } | Event::Abandoned { .. })) {
+                teller.tell(*at, event, state.as_ref());
+            }
         }
         teller.flush();
         lines.extend(teller.lines);
         lines.extend(self.end(story));
-        lines
+        lines.into_iter().flat_map(|line| line.wrap(self.columns, 2)).collect()
     }
 
     fn head(&self, story: &Story, opened: &Opened) -> Vec<Line> {
-        let mut title = Line::new().with(Role::Heading, &opened.runbook).with(Role::Text, ": ").with(Role::Text, &opened.title);
+        let mut title =
+            Line::new().with(Role::Heading, &opened.runbook).with(Role::Text, ": ").with(Role::Text, &opened.title);
         if opened.emergency {
             title.push(Role::Warning, "  EMERGENCY");
         }
@@ -88,12 +103,9 @@ impl Telling {
         let operator = &opened.operator;
         say("run", opened.run.as_str());
         say("started", &format!("{} {}", elapsed::stamp(began, &self.zone), elapsed::zone_name(began, &self.zone)));
-        let mut who = format!("{}, known by {}", outline::operator(operator, &opened.admin_host), operator.source);
-        who.push_str(&format!("; login user {}", operator.login));
-        if let Some(uid) = operator.loginuid {
-            who.push_str(&format!(", login uid {uid}"));
-        }
-        say("operator", &who);
+        let who = outline::operator(operator, &opened.admin_host);
+        let uid = operator.loginuid.map(|uid| format!(", login uid {uid}")).unwrap_or_default();
+        say("operator", &format!("{who}, known by {}; login user {}{uid}", operator.source, operator.login));
         say("reason", opened.reason.as_deref().unwrap_or_default());
         say("parameters", &outline::params(opened));
         say("hosts", &fold_hosts(opened.hosts.iter().map(|host| &host.name)));
@@ -110,18 +122,22 @@ impl Telling {
         let (mark, text) = match &state.status {
             RunStatus::Ended { exit: 0, why } => (Mark::Ok, format!("ended: {why}")),
             RunStatus::Ended { exit, why } => (Mark::Failed, format!("ended (exit {exit}): {why}")),
-            RunStatus::Stopped { exit, why } => (Mark::Warning, format!("stopped (exit {exit}), can be resumed: {why}")),
+            RunStatus::Stopped { exit, why } => {
+                (Mark::Warning, format!("stopped (exit {exit}), can be resumed: {why}"))
+            }
             RunStatus::Abandoned { reason } => (Mark::Left, format!("abandoned: {reason}")),
             RunStatus::Open => (Mark::Doubt, "unfinished: it still runs, or its program died".to_owned()),
         };
         let took = elapsed::short(elapsed::between(state.opened_at, state.last_at));
-        let stretches = narration::count(usize::try_from(state.stretches).unwrap_or(1), "stretch");
-        let stretches = if state.stretches > 1 { format!(", in {stretches}es") } else { String::new() };
-        let line = Line::marked(mark, &self.styles).with(mark.role(), &text).with(Role::Dim, &format!(" (after {took}{stretches})"));
+        let stretches = if state.stretches > 1 { format!(", in {} stretches", state.stretches) } else { String::new() };
+        let line = Line::marked(mark, &self.styles)
+            .with(mark.role(), &text)
+            .with(Role::Dim, &format!(" (after {took}{stretches})"));
         let mut lines = vec![Line::new()];
         lines.extend(line.wrap(self.columns, 2));
         if story.misfits() > 0 {
-            let text = format!("{} in this record cannot follow what was before", narration::count(story.misfits(), "event"));
+            let text =
+                format!("{} in this record cannot follow what was before", words::count(story.misfits(), "event"));
             lines.push(Line::marked(Mark::Warning, &self.styles).with(Role::Warning, &text));
         }
         lines
@@ -202,12 +218,9 @@ impl Teller<'_> {
     fn more(&self, event: &Event, detail: &mut Vec<Line>) {
         match event {
             Event::PreconditionJudged { verdicts, show, .. } if !verdicts::hold(verdicts) => {
-                *detail = verdicts::reasons(verdicts);
                 detail.extend(self.seen(verdicts, show));
             }
             Event::CheckJudged { verdicts, .. } if !verdicts::hold(verdicts) => detail.extend(self.seen(verdicts, &[])),
-            // what was false was told where it was judged
-            Event::PreconditionOverridden { .. } => detail.clear(),
             Event::StepActed { end, stdout, stderr, .. } => {
                 let well = matches!(end, ActionEnd::Exited(0) | ActionEnd::Done | ActionEnd::Answered(200..=299));
                 if self.of.all_output || !well {
@@ -215,8 +228,8 @@ impl Teller<'_> {
                     detail.extend([stdout, stderr].into_iter().filter_map(stored));
                 }
             }
-            // told with the action
-            Event::StepEnded { .. } => detail.clear(),
+            // what was written was told with the action, what was false where it was judged
+            Event::StepEnded { .. } | Event::PreconditionOverridden { .. } => detail.clear(),
             Event::Collected { output, .. } => {
                 *detail = self.output(&output.text);
                 detail.extend(stored(output));
@@ -377,7 +390,6 @@ mod tests {
         03:15:08  ✗ va-web02 bounce/start: failed: exit 1 (2.3s)
         03:15:08  ✗ bounce: stopped: 1 host failed, 0 allowed
                       not run on va-web{03,04}
-        03:15:08    stopped (exit 1): bounce/start failed on va-web02
 
         ! stopped (exit 1), can be resumed: bounce/start failed on va-web02 (after 8.2s)
         "#);
@@ -413,18 +425,16 @@ mod tests {
         03:15:08    stopped (exit 130): interrupted
 
         04:15:08    resumed by denise on laptop: finish what mark began
-        04:15:08  ✗ importers-bored does not hold: dfw-jobs01: pid 5663 state "posting comments"
+        04:15:08  ✗ importers-bored does not hold: Every content importer is bored.
                       dfw-jobs01   pid 5663 state "posting comments"
         04:15:08  ! importers-bored does not hold; overridden by --override: db failover
         04:15:08    restart: Restart Apache: va-web03
-        04:15:08    restart: batch 1 of 1: va-web03
         04:15:08    va-web03 restart: $ service apache2 restart
         04:15:10    va-web03 restart: exit 0 after 2.0s
         04:15:13  ✓ va-web03 restart: The site answers. (4 looks, 2.0s)
         04:15:13  ✓ va-web03 restart: ok (4.3s)
-        04:15:13    ended (exit 0): done, every check held
 
-        ✓ ended: done, every check held (after 1h 00m, in 2 stretchses)
+        ✓ ended: done, every check held (after 1h 00m, in 2 stretches)
         "#);
     }
 
@@ -442,7 +452,6 @@ mod tests {
 
         2026-11-22
         03:15:00    restart: Restart Apache: va-web{01,02}
-        03:15:00    restart: batch 1 of 1: va-web{01,02}
         03:15:00    va-web01 restart: $ service apache2 restart
         03:15:01    va-web01 restart: exit 143 (signal 15) after 2.0s
                       | terminated
@@ -468,12 +477,10 @@ mod tests {
         plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
 
         2026-11-22
-        03:15:00  ✗ importers-bored does not hold: dfw-jobs01: pid 5663   state "entries:
-                      exampleuser(42)"⏎pid 25034   state "posting comments" (and 1 more)
+        03:15:00  ✗ importers-bored does not hold: Every content importer is bored.
                       dfw-jobs01   pid 5663   state "entries: exampleuser(42)"
                                    pid 25034   state "posting comments"
                       dfw-mail01   unknown: unreachable: connection refused
-        03:15:00    ended (exit 3): importers-bored does not hold
 
         ✗ ended (exit 3): importers-bored does not hold (after 0.8s)
         "#);
