@@ -294,6 +294,7 @@ mod tests {
         let (term, written) = terminal();
         let live = Live::new(term, Data::pipe(Sink::captured().0), Styles::plain(), Arc::new(sample::Still::new()));
         sample::play(&sample::side_by_side().told[..5], &live, |_| {});
+        thread::sleep(TICK * 3);
         drop(live);
         let written = written();
         assert!(written.contains("restart 0/3 hosts"), "{written:?}");
