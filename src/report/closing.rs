@@ -8,13 +8,13 @@ use jiff::tz::TimeZone;
 use super::elapsed;
 use super::hosts::fold_hosts;
 use super::line::{self, Line};
-use super::narration::{override_words, tail};
-use super::outline;
-use super::story::{Fate, Story, Unmet};
+use super::narration::tail;
+use super::story::{Story, Unmet};
 use super::style::{Mark, Role, Styles};
 use super::tally;
 use super::verdicts;
 use super::way_on::{self, Way};
+use super::words::override_words;
 
 /// Writes the last screen.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl Closing {
         if exit != 0 {
             parts.push(self.evidence(story));
         }
-        parts.push(self.changes(story, exit));
+        parts.push(changes(story, exit));
         parts.push(self.doubt(story));
         parts.push(self.ways(&way_on::ways(story, exit, &self.program), story, exit));
         let mut lines: Vec<Line> = Vec::new();
@@ -97,12 +97,11 @@ impl Closing {
             let took = elapsed::short(elapsed::between(state.opened_at, state.last_at));
             let opened = &state.opened;
             let text = format!(
-                "  run {}, {} {} {} ({took}), {}",
+                "  run {} by {} on {}, {}, took {took}",
                 opened.run,
-                elapsed::stamp(state.opened_at, &self.zone),
-                self.styles.dash(),
-                elapsed::time_of_day(state.last_at, &self.zone),
-                outline::operator(&opened.operator, &opened.admin_host),
+                opened.operator.name,
+                opened.admin_host,
+                elapsed::time_of_day(state.opened_at, &self.zone),
             );
             lines.extend(self.wrapped(Line::new().with(Role::Dim, &text), 2));
         } else {
@@ -114,7 +113,8 @@ impl Closing {
     fn stops(&self, story: &Story) -> Vec<Line> {
         let mut lines = Vec::new();
         for (step, why, untouched) in story.stopped_rolls() {
-            let mut line = Line::text("  ").with(Role::Heading, step.as_str()).with(Role::Text, &format!(" stopped: {why}"));
+            let mut line =
+                Line::text("  ").with(Role::Heading, step.as_str()).with(Role::Text, &format!(" stopped: {why}"));
             if !untouched.is_empty() {
                 line.push(Role::Text, "; untouched: ");
                 line.push(Role::Host, &fold_hosts(untouched));
@@ -128,7 +128,12 @@ impl Closing {
         let mut lines = Vec::new();
         for (id, (how, reason)) in story.state().map(|state| &state.overrides).into_iter().flatten() {
             let text = format!("{id} was overridden by {}: {reason}", override_words(*how));
-            lines.extend(self.wrapped(Line::text("  ").and(Line::marked(Mark::Warning, &self.styles)).with(Role::Text, &text), 4));
+            lines.extend(
+                self.wrapped(
+                    Line::text("  ").and(Line::marked(Mark::Warning, &self.styles)).with(Role::Text, &text),
+                    4,
+                ),
+            );
         }
         lines
     }
@@ -138,7 +143,9 @@ impl Closing {
             .with(Role::Failed, unmet.id)
             .with(Role::Text, &format!(": {}", unmet.says));
         let mut lines = self.wrapped(title, 2);
-        lines.extend(verdicts::reasons(unmet.verdicts).into_iter().flat_map(|reason| self.wrapped(reason.indented(4), 8)));
+        lines.extend(
+            verdicts::reasons(unmet.verdicts).into_iter().flat_map(|reason| self.wrapped(reason.indented(4), 8)),
+        );
         for text in unmet.otherwise.into_iter().flat_map(|text| Line::each(Role::Text, text.trim())) {
             lines.extend(self.wrapped(text.indented(2), 2));
         }
@@ -151,9 +158,12 @@ impl Closing {
     fn checks(&self, story: &Story) -> Vec<Line> {
         let mut lines = Vec::new();
         for (says, verdicts) in story.failed_checks() {
-            let title = Line::marked(Mark::Failed, &self.styles).with(Role::Failed, "does not hold").with(Role::Text, &format!(": {says}"));
+            let title = Line::marked(Mark::Failed, &self.styles)
+                .with(Role::Failed, "does not hold")
+                .with(Role::Text, &format!(": {says}"));
             lines.extend(self.wrapped(title, 2));
-            lines.extend(verdicts::reasons(verdicts).into_iter().flat_map(|reason| self.wrapped(reason.indented(4), 8)));
+            lines
+                .extend(verdicts::reasons(verdicts).into_iter().flat_map(|reason| self.wrapped(reason.indented(4), 8)));
         }
         lines
     }
@@ -174,11 +184,26 @@ impl Closing {
                 continue;
             }
             if !wrote.trim().is_empty() {
-                lines.push(self.cut(Line::text("  ").with(Role::Heading, at.step.as_str()).with(Role::Text, " on ").with(Role::Host, at.host.as_str()).with(Role::Text, " wrote:")));
+                lines.push(
+                    self.cut(
+                        Line::text("  ")
+                            .with(Role::Heading, at.step.as_str())
+                            .with(Role::Text, " on ")
+                            .with(Role::Host, at.host.as_str())
+                            .with(Role::Text, " wrote:"),
+                    ),
+                );
                 lines.extend(self.tail(&wrote));
             }
             for (command, output) in collected {
-                lines.push(self.cut(Line::text("  ").with(Role::Host, at.host.as_str()).with(Role::Dim, " $ ").with(Role::Command, command)));
+                lines.push(
+                    self.cut(
+                        Line::text("  ")
+                            .with(Role::Host, at.host.as_str())
+                            .with(Role::Dim, " $ ")
+                            .with(Role::Command, command),
+                    ),
+                );
                 lines.extend(self.tail(&output.text));
             }
         }
@@ -202,14 +227,6 @@ impl Closing {
         }
     }
 
-    fn changes(&self, story: &Story, exit: u8) -> Vec<Line> {
-        let changing = story.opened().is_some_and(|opened| opened.changes);
-        if exit != 0 && changing && !story.changed_anything() {
-            return vec![Line::text("  Nothing was changed.")];
-        }
-        Vec::new()
-    }
-
     fn doubt(&self, story: &Story) -> Vec<Line> {
         let doubt = story.state().map(crate::event::RunState::in_doubt).unwrap_or_default();
         if doubt.is_empty() {
@@ -217,14 +234,9 @@ impl Closing {
         }
         let mut lines = Vec::new();
         for at in &doubt {
-            let fate = story.fate(at);
-            let why = match &fate {
-                Fate::InDoubt(why) => why.as_str(),
-                Fate::Ok | Fate::Running | Fate::Unchecked | Fate::Failed(_) | Fate::Skipped(_) | Fate::Excluded(_) | Fate::NotRun => {
-                    fate.why()
-                }
-            };
-            let line = Line::marked(Mark::Doubt, &self.styles).with(Role::Doubt, &at.to_string()).with(Role::Text, &format!(" is in doubt: {why}"));
+            let text = format!(" is in doubt: {}", story.fate(at).why());
+            let line =
+                Line::marked(Mark::Doubt, &self.styles).with(Role::Doubt, &at.to_string()).with(Role::Text, &text);
             lines.extend(self.wrapped(line, 2));
         }
         let text = "  It may have taken effect, or not. Look at the host, then say what you found: `done`, or `not-done` in its place. Until then nothing runs there again.";
@@ -235,17 +247,22 @@ impl Closing {
     fn ways(&self, ways: &[Way], story: &Story, exit: u8) -> Vec<Line> {
         let mut lines = Vec::new();
         let mut last = "";
-        let front = ways.iter().map(|way| line::width(&way.when)).max().unwrap_or(0) + 4;
-        // a command beside its label when all of them fit, under it otherwise
-        let beside = self.columns.is_none_or(|most| {
-            ways.iter().all(|way| front + 2 + line::width(&way.words.join(" ")) <= most)
-        });
+        // a command stands beside its label when it fits there, under it otherwise
+        let mut beside: Vec<&Way> = ways.iter().collect();
+        let front = loop {
+            let before = beside.len();
+            let front = beside.iter().map(|way| line::width(&way.when)).max().unwrap_or(0) + 5;
+            beside.retain(|way| self.columns.is_none_or(|most| front + line::width(&way.words.join(" ")) <= most));
+            if beside.len() == before {
+                break front;
+            }
+        };
         for way in ways {
             let label = if way.when == last { String::new() } else { format!("{}:", way.when) };
             last = &way.when;
-            if beside {
-                let front = Line::text("  ").with(Role::Text, &label).padded(front + 1);
-                lines.push(front.with(Role::Text, " ").with(Role::Command, &way.words.join(" ")));
+            if beside.contains(&way) {
+                let front = Line::text("  ").with(Role::Text, &label).padded(front);
+                lines.push(front.with(Role::Command, &way.words.join(" ")));
             } else {
                 if !label.is_empty() {
                     lines.extend(self.wrapped(Line::text("  ").with(Role::Text, &label), 2));
@@ -253,7 +270,10 @@ impl Closing {
                 lines.extend(self.command(&way.words));
             }
         }
-        if exit != 0 && story.changed_anything() && let Some(opened) = story.opened() {
+        if exit != 0
+            && story.changed_anything()
+            && let Some(opened) = story.opened()
+        {
             let text = format!("  The whole story: {} audit show {}", self.program, opened.run);
             lines.extend(self.wrapped(Line::new().with(Role::Dim, &text), 4));
         }
@@ -263,8 +283,19 @@ impl Closing {
     /// A command on its own lines, broken so that the shell reads it as one. A word is never broken.
     fn command(&self, words: &[String]) -> Vec<Line> {
         let most = self.columns.unwrap_or(usize::MAX);
-        let mut lines: Vec<String> = Vec::new();
+        // a flag and its value stay together
+        let mut parts: Vec<String> = Vec::new();
         for word in words {
+            match parts.last_mut() {
+                Some(flag) if flag.starts_with("--") && !flag.contains(' ') && !word.starts_with("--") => {
+                    flag.push(' ');
+                    flag.push_str(word);
+                }
+                Some(_) | None => parts.push(word.clone()),
+            }
+        }
+        let mut lines: Vec<String> = Vec::new();
+        for word in &parts {
             match lines.last_mut() {
                 Some(line) if 6 + line::width(line) + 1 + line::width(word) + 2 <= most => {
                     line.push(' ');
@@ -278,5 +309,217 @@ impl Closing {
             }
         }
         lines.iter().map(|line| Line::text("      ").with(Role::Command, line)).collect()
+    }
+}
+
+/// That nothing was changed, where something should have been.
+fn changes(story: &Story, exit: u8) -> Vec<Line> {
+    let changing = story.opened().is_some_and(|opened| opened.changes);
+    if exit != 0 && changing && !story.changed_anything() {
+        return vec![Line::text("  Nothing was changed.")];
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::{self, Tape};
+
+    fn shown(tape: &Tape, columns: Option<usize>) -> String {
+        let (exit, why) = tape.ending();
+        let story = Story::from_records(tape.records());
+        Closing::new(Styles::plain(), TimeZone::UTC, columns).shown(&story, exit, &why)
+    }
+
+    #[test]
+    fn a_good_roll_is_short() {
+        insta::assert_snapshot!(shown(&sample::good_roll(), Some(80)), @r#"
+        ✓ restart-webs: done, every check held
+          run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, 03:15:00, took 20s
+
+          restart  ✓ ok  va-web{01..03}
+        "#);
+    }
+
+    #[test]
+    fn a_precondition_says_what_was_seen_and_both_ways_on() {
+        insta::assert_snapshot!(shown(&sample::unmet_precondition(), Some(80)), @r#"
+        ✗ restart-jobs: importers-bored does not hold (exit 3)
+          run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, 03:15:00, took 0.8s
+
+        ✗ importers-bored: Every content importer is bored.
+            dfw-jobs01   pid 5663   state "entries: exampleuser(42)"
+                         pid 25034   state "posting comments"
+            dfw-mail01   unknown: unreachable: connection refused
+          An import is in progress. Wait for it, or override this in an emergency.
+
+          Nothing was changed.
+
+          Go on when it is over:  runbook run restart-jobs --wait 2h
+          In an emergency:
+              runbook run restart-jobs --override importers-bored --reason "…"
+        "#);
+    }
+
+    #[test]
+    fn a_failure_shows_its_evidence_and_what_was_left() {
+        insta::assert_snapshot!(shown(&sample::failure(), Some(80)), @r#"
+        ✗ bounce-webs: bounce/start failed on va-web02 (exit 1)
+          run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, 03:15:00, took 8.2s
+
+                        va-web01  va-web02  va-web03   va-web04
+          bounce/stop   ✓ ok      ✓ ok      – not run  – not run
+          bounce/start  ✓ ok      ✗ failed  – not run  – not run
+          ✗ bounce/start on va-web02 failed: exit 1
+
+          bounce stopped: 1 host failed, 0 allowed; untouched: va-web{03,04}
+
+          bounce/start on va-web02 wrote:
+            … 3 lines before
+            | (98)Address already in use: line 4
+            | (98)Address already in use: line 5
+            | (98)Address already in use: line 6
+            | (98)Address already in use: line 7
+            | (98)Address already in use: line 8
+            | (98)Address already in use: line 9
+            | (98)Address already in use: line 10
+            | (98)Address already in use: line 11
+            | (98)Address already in use: line 12
+            | unable to open logs
+          va-web02 $ tail -n 50 /var/log/apache2/error.log
+            | [error] \x1b[31mcould not bind to 0.0.0.0:80\x1b[0m
+            | [error] no listening sockets, and this line is so long that no terminal o…
+
+          Go on from here:  runbook resume 20261122T031500Z-1a2b3c4d
+          Or give it up for good:
+              runbook abandon 20261122T031500Z-1a2b3c4d --reason "…"
+          The whole story: runbook audit show 20261122T031500Z-1a2b3c4d
+        "#);
+    }
+
+    #[test]
+    fn on_a_narrow_screen_the_table_becomes_a_list() {
+        insta::assert_snapshot!(shown(&sample::failure(), Some(50)), @r#"
+        ✗ bounce-webs: bounce/start failed on va-web02
+          (exit 1)
+          run 20261122T031500Z-1a2b3c4d by mark on
+          dfw-admin01, 03:15:00, took 8.2s
+
+          bounce/stop   ✓ ok       va-web{01,02}
+                        – not run  va-web{03,04}
+          bounce/start  ✓ ok       va-web01
+                        ✗ failed   va-web02  exit 1
+                        – not run  va-web{03,04}
+
+          bounce stopped: 1 host failed, 0 allowed;
+            untouched: va-web{03,04}
+
+          bounce/start on va-web02 wrote:
+            … 3 lines before
+            | (98)Address already in use: line 4
+            | (98)Address already in use: line 5
+            | (98)Address already in use: line 6
+            | (98)Address already in use: line 7
+            | (98)Address already in use: line 8
+            | (98)Address already in use: line 9
+            | (98)Address already in use: line 10
+            | (98)Address already in use: line 11
+            | (98)Address already in use: line 12
+            | unable to open logs
+          va-web02 $ tail -n 50 /var/log/apache2/error.log
+            | [error] \x1b[31mcould not bind to 0.0.0.0:8…
+            | [error] no listening sockets, and this line…
+
+          Go on from here:
+              runbook resume 20261122T031500Z-1a2b3c4d
+          Or give it up for good:
+              runbook abandon 20261122T031500Z-1a2b3c4d \
+                --reason "…"
+          The whole story: runbook audit show
+            20261122T031500Z-1a2b3c4d
+        "#);
+    }
+
+    #[test]
+    fn doubt_names_the_words_that_settle_it() {
+        insta::assert_snapshot!(shown(&sample::doubt(), Some(80)), @r#"
+        ? restart-webs: stopped with 1 step in doubt (exit 5)
+          run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, 03:15:00, took 8.3s
+
+          restart  ✓ ok        va-web01
+                   ? in doubt  va-web02
+                   – not run   va-web03
+
+        ? restart@va-web02 is in doubt: the connection was lost, and the host has not
+          answered since
+          It may have taken effect, or not. Look at the host, then say what you found:
+          `done`, or `not-done` in its place. Until then nothing runs there again.
+
+          Say what you found:
+              runbook resolve 20261122T031500Z-1a2b3c4d restart@va-web02 \
+                --outcome done --reason "…"
+          Then go on from here:  runbook resume 20261122T031500Z-1a2b3c4d
+          Or give it up for good:
+              runbook abandon 20261122T031500Z-1a2b3c4d --reason "…"
+          The whole story: runbook audit show 20261122T031500Z-1a2b3c4d
+        "#);
+    }
+
+    #[test]
+    fn an_interrupt_can_be_resumed() {
+        insta::assert_snapshot!(shown(&sample::interrupted(), Some(80)), @r#"
+        ! restart-webs: interrupted (exit 130)
+          run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, 03:15:00, took 8.7s
+
+          restart  ✓ ok       va-web{01,02}
+                   – not run  va-web03
+
+          restart stopped: interrupted; untouched: va-web03
+
+          Go on from here:  runbook resume 20261122T031500Z-1a2b3c4d
+          Or give it up for good:
+              runbook abandon 20261122T031500Z-1a2b3c4d --reason "…"
+          The whole story: runbook audit show 20261122T031500Z-1a2b3c4d
+        "#);
+    }
+
+    #[test]
+    fn what_was_overridden_is_said_again() {
+        insta::assert_snapshot!(shown(&sample::resumed(), Some(80)), @r#"
+        ✓ restart-webs: done, every check held
+          run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, 03:15:00, took 1h 00m
+
+          restart  ✓ ok  va-web{01..03}
+
+          ! importers-bored was overridden by --override: db failover
+        "#);
+    }
+
+    #[test]
+    fn nobody_at_the_terminal() {
+        insta::assert_snapshot!(shown(&sample::unasked(), Some(80)), @r#"
+        ! restart-webs: nobody could be asked: there is no terminal (exit 4)
+          run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, 03:15:00, took 0.0s
+
+          Nothing was changed.
+
+          Without a terminal, answer beforehand:
+              runbook run restart-webs note='it'\''s urgent' pause=5s token=@FILE \
+                --limit 'va-web[01:02]' --ack imports-stall --yes
+        "#);
+    }
+
+    #[test]
+    fn no_screen_is_too_narrow() {
+        for tape in sample::all() {
+            let (exit, why) = tape.ending();
+            let story = Story::from_records(tape.records());
+            for columns in 40..100 {
+                for line in Closing::new(Styles::plain(), TimeZone::UTC, Some(columns)).lines(&story, exit, &why) {
+                    assert!(line.width() <= columns, "{columns}: {line:?}");
+                }
+            }
+        }
     }
 }

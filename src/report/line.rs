@@ -14,6 +14,9 @@ pub struct Line {
     spans: Vec<(Role, String)>,
 }
 
+/// One character and what it is.
+type Symbol = (Role, char);
+
 /// The columns that `text` takes; control characters none.
 pub fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
@@ -38,7 +41,11 @@ impl Line {
     /// One line for each line of `text`.
     pub fn each(role: Role, text: &str) -> Vec<Self> {
         // `\r\n` and lone `\r` are neutralised by `push`; only newlines part lines here
-        text.trim_end_matches('\n').split('\n').map(|line| Self::new().with(role, line.trim_end_matches('\r'))).collect()
+        text.strip_suffix('\n')
+            .unwrap_or(text)
+            .split('\n')
+            .map(|line| Self::new().with(role, line.trim_end_matches('\r')))
+            .collect()
     }
 
     /// Adds `text`, made harmless and put on one line.
@@ -129,7 +136,7 @@ impl Line {
         // a hang that leaves no room for text would never end
         let hang = if hang + 10 > columns { 0 } else { hang };
         let columns = columns.max(2);
-        let cells: Vec<(Role, char)> =
+        let cells: Vec<Symbol> =
             self.spans.iter().flat_map(|(role, text)| text.chars().map(|ch| (*role, ch))).collect();
         let mut lines = Vec::new();
         let mut rest = &cells[..];
@@ -142,7 +149,7 @@ impl Line {
         lines
     }
 
-    fn of_cells(cells: &[(Role, char)]) -> Self {
+    fn of_cells(cells: &[Symbol]) -> Self {
         let mut line = Self::new();
         for (role, ch) in cells {
             match line.spans.last_mut() {
@@ -164,7 +171,7 @@ impl Line {
 }
 
 /// Takes what fits into `columns` (at least one character), broken at the last blank; the blank itself is dropped.
-fn fill(cells: &[(Role, char)], columns: usize) -> (&[(Role, char)], &[(Role, char)]) {
+fn fill(cells: &[Symbol], columns: usize) -> (&[Symbol], &[Symbol]) {
     let mut used = 0;
     let mut fits = cells.len();
     for (at, (_, ch)) in cells.iter().enumerate() {
@@ -188,7 +195,7 @@ fn fill(cells: &[(Role, char)], columns: usize) -> (&[(Role, char)], &[(Role, ch
     }
 }
 
-fn skip_blank(cells: &[(Role, char)]) -> &[(Role, char)] {
+fn skip_blank(cells: &[Symbol]) -> &[Symbol] {
     let blanks = cells.iter().take_while(|(_, ch)| *ch == ' ').count();
     &cells[blanks..]
 }

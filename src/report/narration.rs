@@ -3,7 +3,7 @@
 //! Apart from where it is said: plain lines and the live screen tell the same things, so that a log and a memory of the
 //! screen agree. What the live screen shows in its rows anyway is marked `fine` and only plain lines say it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -15,9 +15,8 @@ use super::outline;
 use super::style::{Mark, Role, Styles};
 use super::table::Fit;
 use super::verdicts;
-use crate::event::{
-    AckHow, ActionEnd, Answer, AskedWhat, Choice, Event, HostVerdict, Moment, Outcome, Output, OverrideHow, RunState,
-};
+use super::words::{ack_words, answer_words, asked_words, bare, choice_words, count, override_words};
+use crate::event::{AckHow, ActionEnd, Answer, AskedWhat, Event, HostVerdict, Moment, Outcome, Output, StepEntry};
 use crate::vocab::{HostName, StepHost, StepId};
 
 /// One thing said.
@@ -84,7 +83,8 @@ impl Told {
 pub struct Narrator {
     styles: Styles,
     judged: BTreeMap<String, Vec<HostVerdict>>,
-    waited: BTreeMap<String, String>,
+    looked: BTreeSet<StepHost>,
+    full: bool,
     began: BTreeMap<StepHost, Timestamp>,
     wrote: BTreeMap<StepHost, String>,
 }
@@ -98,21 +98,32 @@ impl Narrator {
         Self {
             styles,
             judged: BTreeMap::new(),
-            waited: BTreeMap::new(),
+            looked: BTreeSet::new(),
+            full: false,
             began: BTreeMap::new(),
             wrote: BTreeMap::new(),
         }
     }
 
-    /// What `event` says.
-    pub fn tell(&mut self, at: Timestamp, event: &Event, state: &RunState) -> Vec<Told> {
+    /// Tells in full what did not hold, where no last screen follows that would.
+    #[must_use]
+    pub fn in_full(self) -> Self {
+        Self { full: true, ..self }
+    }
+
+    /// What `event` says; `steps` are those of the plan, for their names.
+    pub fn tell(&mut self, at: Timestamp, event: &Event, steps: &[StepEntry]) -> Vec<Told> {
         match event {
             Event::Opened(_) | Event::Resumed(_) => outline::head(event).into_iter().map(Told::line).collect(),
             Event::PreconditionJudged { id, says, moment, verdicts, .. } => self.judged(id, says, moment, verdicts),
             Event::PreconditionOverridden { id, how, reason } => {
                 let was = self.judged.get(id).map(|verdicts| verdicts::reasons(verdicts)).unwrap_or_default();
                 let how = override_words(*how);
-                vec![Told::new(format!("{id} does not hold; overridden by {how}: {reason}")).mark(Mark::Warning).detail(was)]
+                vec![
+                    Told::new(format!("{id} does not hold; overridden by {how}: {reason}"))
+                        .mark(Mark::Warning)
+                        .detail(was),
+                ]
             }
             Event::WaitStarted { limit } => {
                 vec![Told::new(format!("waiting for the preconditions, {limit} at most"))]
@@ -136,12 +147,14 @@ impl Narrator {
             },
             Event::Asked { what, question } => vec![asked(what, Told::new(format!("asked: {question}"))).fine()],
             Event::Answered { what, answer } => vec![answered(what, answer)],
-            Event::RollStarted { step, batches } => vec![roll(step, batches, state)],
+            Event::RollStarted { step, batches } => vec![roll(step, batches, steps)],
             Event::FloorJudged { step, batch, needed, healthy, sick } => {
                 vec![floor(step, *batch, *needed, healthy, sick)]
             }
             Event::BatchStarted { step, batch, of, hosts } => {
-                vec![Told::new(format!("batch {batch} of {of}: {}", fold_hosts(hosts))).of(step).fine()]
+                // a roll of one batch has named its hosts
+                let told = Told::new(format!("batch {batch} of {of}: {}", fold_hosts(hosts))).of(step).fine();
+                if *of > 1 { vec![told] } else { Vec::new() }
             }
             Event::PauseStarted { step, length } => vec![Told::new(format!("pause {length}")).of(step).fine()],
             Event::RollStopped { step, why, untouched } => {
@@ -158,32 +171,34 @@ impl Narrator {
             }
             Event::StepActed { at: place, end, stdout, stderr, took, output_cut, .. } => {
                 self.wrote.insert(place.clone(), joined(stdout, stderr));
-                let mut told =
-                    vec![Told::new(format!("{end} after {}", elapsed::short(took.get()))).at(place).fine()];
+                let mut told = vec![Told::new(format!("{end} after {}", elapsed::short(took.get()))).at(place).fine()];
                 if *output_cut {
-                    told.push(Told::new("something it left running held its output open; that was cut").at(place).mark(Mark::Warning));
+                    told.push(
+                        Told::new("something it left running held its output open; that was cut")
+                            .at(place)
+                            .mark(Mark::Warning),
+                    );
                 }
                 told
             }
             Event::RetryScheduled { at: place, why, delay } => {
                 vec![Told::new(format!("again in {delay}: {why}")).at(place).mark(Mark::Warning)]
             }
-            Event::Observed { at: place, observation, .. } => {
-                let what = match observation.problems.first() {
-                    Some(problem) => format!("looked: unknown: {problem}"),
-                    None => "looked".to_owned(),
-                };
-                vec![Told::new(what).at(place).fine()]
+            Event::Observed { at: place, .. } => {
+                self.looked.insert(place.clone());
+                if self.full { vec![Told::new("looked").at(place).fine()] } else { Vec::new() }
             }
             Event::CheckJudged { at: place, says, verdicts, polls, took, .. } => {
-                vec![check(place.as_ref(), says, verdicts, *polls, elapsed::short(took.get()))]
+                vec![check(place.as_ref(), says, verdicts, *polls, &elapsed::short(took.get()))]
             }
             Event::Captured { at: place, name, value } => {
                 vec![Told::new(format!("captured {name} = {}", bare(value))).at(place).fine()]
             }
             Event::Collected { at: place, command, output } => {
                 let lines = output.text.lines().count();
-                let text = Line::text("collected ").with(Role::Command, command).with(Role::Dim, &format!(" ({})", count(lines, "line")));
+                let text = Line::text("collected ")
+                    .with(Role::Command, command)
+                    .with(Role::Dim, &format!(" ({})", count(lines, "line")));
                 vec![Told::line(text).at(place)]
             }
             Event::StepEnded { at: place, outcome } => vec![self.ended(at, place, outcome)],
@@ -217,23 +232,22 @@ impl Narrator {
     }
 
     fn judged(&mut self, id: &str, says: &str, moment: &Moment, verdicts: &[HostVerdict]) -> Vec<Told> {
-        self.judged.insert(id.to_owned(), verdicts.to_vec());
+        let before = self.judged.insert(id.to_owned(), verdicts.to_vec());
+        let short = verdicts::in_short(verdicts);
+        // while waiting only a change is worth a word
+        if *moment == Moment::Waiting && before.is_some_and(|before| verdicts::in_short(&before) == short) {
+            return Vec::new();
+        }
         let (place, again) = match moment {
             Moment::Start | Moment::Waiting => (None, false),
             Moment::Again | Moment::Resume | Moment::Batch { .. } => (None, true),
             Moment::Step { at } => (Some(at), true),
         };
         let told = if verdicts::hold(verdicts) {
-            if *moment == Moment::Waiting && !self.waited.contains_key(id) {
-                return Vec::new();
-            }
-            self.waited.remove(id);
             Told::new(format!("{id}: {says}")).mark(Mark::Ok).fine_if(again)
+        } else if self.full {
+            Told::new(format!("{id} does not hold: {says}")).mark(Mark::Failed).detail(verdicts::reasons(verdicts))
         } else {
-            let short = verdicts::in_short(verdicts);
-            if *moment == Moment::Waiting && self.waited.insert(id.to_owned(), short.clone()).as_ref() == Some(&short) {
-                return Vec::new();
-            }
             Told::new(format!("{id} does not hold: {short}")).mark(Mark::Failed)
         };
         vec![match place {
@@ -247,9 +261,16 @@ impl Narrator {
         let wrote = self.wrote.remove(place).unwrap_or_default();
         let after = took.map(|took| format!(" ({took})")).unwrap_or_default();
         match outcome {
-            Outcome::Ok => Told::line(Line::text("ok").with(Role::Dim, &after)).at(place).mark(Mark::Ok),
+            Outcome::Ok => {
+                // what was seen is shown as a table
+                let looked = self.looked.remove(place);
+                Told::line(Line::text("ok").with(Role::Dim, &after)).at(place).mark(Mark::Ok).fine_if(looked)
+            }
             Outcome::Failed { why, .. } => {
-                let text = Line::new().with(Role::Failed, "failed").with(Role::Text, &format!(": {why}")).with(Role::Dim, &after);
+                let text = Line::new()
+                    .with(Role::Failed, "failed")
+                    .with(Role::Text, &format!(": {why}"))
+                    .with(Role::Dim, &after);
                 Told::line(text).at(place).mark(Mark::Failed).detail(tail(&wrote, TAIL, &self.styles))
             }
             Outcome::Skipped { why } => Told::new(format!("skipped: {why}")).at(place).mark(Mark::Left),
@@ -270,7 +291,7 @@ fn asked(what: &AskedWhat, told: Told) -> Told {
 }
 
 fn answered(what: &AskedWhat, answer: &Answer) -> Told {
-    let told = Told::new(format!("{}: {}", asked_words(what), answer_words(answer)));
+    let told = Told::new(format!("{} {}", asked_words(what), answer_words(answer)));
     let told = match answer {
         // a person's answer stands on the screen already, where they typed it
         Answer::Yes | Answer::No | Answer::Text(_) => told.fine(),
@@ -280,8 +301,8 @@ fn answered(what: &AskedWhat, answer: &Answer) -> Told {
     asked(what, told)
 }
 
-fn roll(step: &StepId, batches: &[Vec<HostName>], state: &RunState) -> Told {
-    let name = state.entry(step).map_or("", |entry| entry.name.as_str());
+fn roll(step: &StepId, batches: &[Vec<HostName>], steps: &[StepEntry]) -> Told {
+    let name = steps.iter().find(|entry| entry.id == *step).map_or("", |entry| entry.name.as_str());
     let hosts: Vec<&HostName> = batches.iter().flatten().collect();
     let mut text = Line::new();
     if !name.is_empty() && name != step.as_str() {
@@ -304,7 +325,7 @@ fn floor(step: &StepId, batch: usize, needed: usize, healthy: &[HostName], sick:
     Told::new(text).of(step).fine()
 }
 
-fn check(place: Option<&StepHost>, says: &str, verdicts: &[HostVerdict], polls: u32, took: String) -> Told {
+fn check(place: Option<&StepHost>, says: &str, verdicts: &[HostVerdict], polls: u32, took: &str) -> Told {
     let looks = if polls > 1 { format!(" ({polls} looks, {took})") } else { String::new() };
     let told = if verdicts::hold(verdicts) {
         Told::line(Line::text(says).with(Role::Dim, &looks)).mark(Mark::Ok).fine_if(place.is_some())
@@ -322,10 +343,11 @@ fn check(place: Option<&StepHost>, says: &str, verdicts: &[HostVerdict], polls: 
 fn undone(place: &StepHost, end: Option<&ActionEnd>, output: &Output) -> Told {
     match end {
         Some(ActionEnd::Exited(0) | ActionEnd::Done) => Told::new("undone").at(place).mark(Mark::Ok),
-        Some(end) => Told::new(format!("undo: {end}"))
-            .at(place)
-            .mark(Mark::Failed)
-            .detail(tail(&output.text, TAIL, &Styles::plain())),
+        Some(end) => Told::new(format!("undo: {end}")).at(place).mark(Mark::Failed).detail(tail(
+            &output.text,
+            TAIL,
+            &Styles::plain(),
+        )),
         None => Told::new("undo: its end could not be learned").at(place).mark(Mark::Doubt),
     }
 }
@@ -359,70 +381,4 @@ pub fn joined(stdout: &Output, stderr: &Output) -> String {
     }
     text.push_str(&stderr.text);
     text
-}
-
-/// `1 line`, `2 lines`.
-pub fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// A captured value as people read it: a text without its quotes.
-pub fn bare(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// What a question is about, in words.
-pub fn asked_words(what: &AskedWhat) -> String {
-    match what {
-        AskedWhat::Start => "start?".to_owned(),
-        AskedWhat::Warning { id } => format!("warning {id}?"),
-        AskedWhat::Manual { .. } => "done?".to_owned(),
-        AskedWhat::Failure { .. } => "what to do about the failure?".to_owned(),
-        AskedWhat::InDoubt { .. } => "what to do about the doubt?".to_owned(),
-    }
-}
-
-/// An answer in words.
-pub fn answer_words(answer: &Answer) -> String {
-    match answer {
-        Answer::Yes => "yes".to_owned(),
-        Answer::No => "no".to_owned(),
-        Answer::Text(text) => format!("\"{text}\""),
-        Answer::Flag(flag) => format!("yes, by {flag}"),
-        Answer::NoTerminal => "no: there is no terminal to ask at".to_owned(),
-    }
-}
-
-/// What acknowledged a warning, in words.
-pub fn ack_words(how: AckHow) -> &'static str {
-    match how {
-        AckHow::NotNeeded => "asks for no acknowledgement",
-        AckHow::Confirmed => "confirmed",
-        AckHow::Typed => "confirmed by typing its text",
-        AckHow::Flag => "acknowledged by --ack",
-        AckHow::Emergency => "acknowledged by --emergency",
-        AckHow::Earlier => "acknowledged before",
-    }
-}
-
-/// The flag that overrode.
-pub fn override_words(how: OverrideHow) -> &'static str {
-    match how {
-        OverrideHow::Override => "--override",
-        OverrideHow::Emergency => "--emergency",
-    }
-}
-
-/// A choice in words.
-pub fn choice_words(choice: Choice) -> &'static str {
-    match choice {
-        Choice::Retry => "run it again",
-        Choice::Recheck => "check again",
-        Choice::Skip => "leave this host out",
-        Choice::Undo => "undo",
-        Choice::Stop => "stop",
-        Choice::Continue => "go on with the next hosts",
-        Choice::Done => "it took effect",
-        Choice::NotDone => "it did not take effect",
-    }
 }

@@ -112,7 +112,9 @@ fn datum(value: &serde_json::Value) -> Datum {
     match value {
         Value::Null => Datum::Nothing,
         Value::Bool(value) => Datum::Boolean(*value),
-        Value::Number(number) => number.as_i64().map_or_else(|| Datum::Number(number.as_f64().unwrap_or(f64::NAN)), Datum::Integer),
+        Value::Number(number) => {
+            number.as_i64().map_or_else(|| Datum::Number(number.as_f64().unwrap_or(f64::NAN)), Datum::Integer)
+        }
         Value::String(text) => Datum::Text(text.clone()),
         Value::Array(_) | Value::Object(_) => Datum::Text(value.to_string()),
     }
@@ -157,7 +159,9 @@ impl Gathering {
                 self.seen.push((at.clone(), observation.clone(), show.clone()));
                 Vec::new()
             }
-            Event::RollEnded { .. } | Event::RollStopped { .. } | Event::Stopped { .. } | Event::Ended { .. } => self.finish(),
+            Event::RollEnded { .. } | Event::RollStopped { .. } | Event::Stopped { .. } | Event::Ended { .. } => {
+                self.finish()
+            }
             Event::Opened(_)
             | Event::Resumed(_)
             | Event::PreconditionJudged { .. }

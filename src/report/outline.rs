@@ -33,13 +33,15 @@ fn opening(opened: &Opened) -> Vec<Line> {
     }
     let params = params(opened);
     if !params.is_empty() {
-        lines.push(Line::new().with(Role::Dim, &params));
+        lines.push(Line::new().with(Role::Dim, &format!("with {params}")));
     }
     lines
 }
 
 fn resuming(resumed: &Resumed) -> Vec<Line> {
-    let mut line = Line::new().with(Role::Heading, "resumed").with(Role::Text, &format!(" by {}", operator(&resumed.operator, &resumed.admin_host)));
+    let mut line = Line::new()
+        .with(Role::Heading, "resumed")
+        .with(Role::Text, &format!(" by {}", operator(&resumed.operator, &resumed.admin_host)));
     if resumed.emergency {
         line.push(Role::Warning, "  EMERGENCY");
     }
@@ -48,23 +50,21 @@ fn resuming(resumed: &Resumed) -> Vec<Line> {
     }
     let mut lines = vec![line];
     if resumed.accepted_changes {
-        lines.push(Line::new().with(Role::Warning, &format!("with a changed plan, accepted (now {})", resumed.plan.short())));
+        lines.push(
+            Line::new().with(Role::Warning, &format!("with a changed plan, accepted (now {})", resumed.plan.short())),
+        );
     }
     lines
 }
 
 /// The operator, as sure as one can be of them.
 pub fn operator(operator: &OperatorEntry, admin_host: &str) -> String {
-    let mut text = operator.name.clone();
-    if !operator.identified && !text.contains("unidentified") {
-        text.push_str(" (unidentified)");
-    }
-    text.push_str(" on ");
-    text.push_str(admin_host);
-    if let Some(origin) = &operator.ssh_origin {
-        text.push_str(&format!(", from {}", origin.split_whitespace().next().unwrap_or_default()));
-    }
-    text
+    let name = &operator.name;
+    let unsure = if operator.identified || name.contains("unidentified") { "" } else { " (unidentified)" };
+    // SSH_CONNECTION: the first word is the address it came from
+    let origin = operator.ssh_origin.as_deref().and_then(|origin| origin.split_whitespace().next());
+    let from = origin.map(|origin| format!(", from {origin}")).unwrap_or_default();
+    format!("{name}{unsure} on {admin_host}{from}")
 }
 
 /// Parameters and limit on one line.

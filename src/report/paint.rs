@@ -22,14 +22,13 @@ impl Painter {
     /// The text that puts `above` where the last frame began and `frame` under it, on a terminal of so many columns.
     /// Nothing when nothing would change.
     pub fn paint(&mut self, above: &[Line], frame: Vec<Line>, columns: usize, styles: &Styles) -> Option<String> {
-        if above.is_empty() && frame == self.frame && columns == self.columns {
+        let as_before = frame == self.frame && (columns == self.columns || frame.is_empty());
+        if above.is_empty() && as_before {
             return None;
         }
-        let mut out = String::from("\r");
         let height: usize = self.frame.iter().map(|line| wrapped_height(line, columns)).sum();
-        if height > 0 {
-            out.push_str(&format!("\x1b[{height}A"));
-        }
+        // `0A` would move up by one
+        let mut out = if height > 0 { format!("\r\x1b[{height}A") } else { "\r".to_owned() };
         for line in above.iter().chain(&frame) {
             out.push_str(&line.shown(styles));
             out.push_str("\x1b[K\n");
@@ -54,7 +53,11 @@ mod tests {
     fn a_frame_is_painted_over_the_one_before() {
         let styles = Styles::plain();
         let mut painter = Painter::default();
-        assert_eq!(painter.paint(&[], Vec::new(), 0, &styles), None, "an empty frame writes nothing: a prompt may have the terminal");
+        assert_eq!(
+            painter.paint(&[], Vec::new(), 80, &styles),
+            None,
+            "an empty frame writes nothing: a prompt may have the terminal"
+        );
         assert_eq!(painter.paint(&[], lines(&["a", "b"]), 80, &styles).unwrap(), "\ra\x1b[K\nb\x1b[K\n\x1b[J");
         assert_eq!(painter.paint(&[], lines(&["a", "b"]), 80, &styles), None);
         assert_eq!(

@@ -89,7 +89,11 @@ impl Plain {
     fn say_day(&self, at: Timestamp, said: &mut Said) {
         let day = elapsed::date(at, &self.zone);
         if said.day != day {
-            self.write(at, &Line::new(), Line::new().with(Role::Dim, &format!("{day} {}", elapsed::zone_name(at, &self.zone))));
+            self.write(
+                at,
+                &Line::new(),
+                Line::new().with(Role::Dim, &format!("{day} {}", elapsed::zone_name(at, &self.zone))),
+            );
             said.day = day;
         }
     }
@@ -163,7 +167,7 @@ impl Observer for Plain {
             said.wait_told = true;
         }
         let tables = said.gathering.take(event);
-        let told = said.narrator.tell(at, event, state);
+        let told = said.narrator.tell(at, event, &state.opened.steps);
         for table in &tables {
             self.say_table(at, table, state);
         }
@@ -220,4 +224,180 @@ fn place(host: Option<&HostName>, step: Option<&StepId>, end: &str) -> Line {
         line.push(Role::Dim, end);
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::{self, Still, Tape};
+
+    fn shown(tape: &Tape) -> (String, String) {
+        let ((out, told), (data, table)) = (Sink::captured(), Sink::captured());
+        let clock = Arc::new(Still::new());
+        let plain = Plain::new(out, Data::pipe(data), Styles::plain(), TimeZone::UTC, clock.clone());
+        sample::play(&tape.told, &plain, |at| clock.set(at));
+        (told.text(), table.text())
+    }
+
+    #[test]
+    fn a_good_roll() {
+        insta::assert_snapshot!(shown(&sample::good_roll()).0, @r#"
+        03:15:00 2026-11-22 UTC
+        03:15:00 restart-webs: Restart the webservers
+        03:15:00 run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, from 10.0.0.5
+        03:15:00 reason: new release
+        03:15:00 with pause=3s
+        03:15:01 ✓ importers-bored: Every content importer is bored.
+        03:15:01 ! warning slow
+        03:15:01     Pages are slow for a minute.
+        03:15:01 warning slow acknowledged by --ack
+        03:15:01 asked: Start?
+        03:15:01 start? yes, by --yes
+        03:15:01 restart: Restart Apache: va-web{01..03}, 3 hosts in 3 batches
+        03:15:01 restart: batch 1 of 3: va-web01
+        03:15:01 va-web01 restart: $ service apache2 restart
+        03:15:02 va-web01 restart | Stopping apache2
+        03:15:02 va-web01 restart | Starting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers
+        03:15:03 va-web01 restart: exit 0 after 2.0s
+        03:15:03 va-web01 restart: not yet: The site answers. (connection refused; 30s left)
+        03:15:04 va-web01 restart: not yet: The site answers. (HTTP 503; 30s left)
+        03:15:05 va-web01 restart: ✓ The site answers. (4 looks, 2.0s)
+        03:15:05 va-web01 restart: ✓ ok (4.3s)
+        03:15:05 restart: pause 3s
+        03:15:08 restart: batch 2 of 3: va-web02
+        03:15:08 va-web02 restart: $ service apache2 restart
+        03:15:10 va-web02 restart | Stopping apache2
+        03:15:10 va-web02 restart | Starting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers
+        03:15:10 va-web02 restart: exit 0 after 2.0s
+        03:15:10 va-web02 restart: not yet: The site answers. (connection refused; 30s left)
+        03:15:12 va-web02 restart: not yet: The site answers. (HTTP 503; 30s left)
+        03:15:12 va-web02 restart: ✓ The site answers. (4 looks, 2.0s)
+        03:15:12 va-web02 restart: ✓ ok (4.3s)
+        03:15:12 restart: pause 3s
+        03:15:15 restart: batch 3 of 3: va-web03
+        03:15:15 va-web03 restart: $ service apache2 restart
+        03:15:17 va-web03 restart | Stopping apache2
+        03:15:17 va-web03 restart | Starting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers
+        03:15:17 va-web03 restart: exit 0 after 2.0s
+        03:15:18 va-web03 restart: not yet: The site answers. (connection refused; 30s left)
+        03:15:19 va-web03 restart: not yet: The site answers. (HTTP 503; 30s left)
+        03:15:20 va-web03 restart: ✓ The site answers. (4 looks, 2.0s)
+        03:15:20 va-web03 restart: ✓ ok (4.3s)
+        03:15:20 ✓ Every webserver answers.
+        03:15:20 ended (exit 0): done, every check held
+        "#);
+    }
+
+    #[test]
+    fn a_failure() {
+        insta::assert_snapshot!(shown(&sample::failure()).0, @r#"
+        03:15:00 2026-11-22 UTC
+        03:15:00 bounce-webs: Bounce the webservers
+        03:15:00 run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, from 10.0.0.5
+        03:15:00 reason: new release
+        03:15:00 with pause=3s
+        03:15:00 bounce: Bounce each webserver: va-web{01..04}, 4 hosts in 4 batches
+        03:15:00 bounce: batch 1 of 4: va-web01
+        03:15:00 va-web01 bounce/stop: $ service apache2 stop
+        03:15:02 va-web01 bounce/stop | stopped
+        03:15:02 va-web01 bounce/stop: exit 0 after 2.0s
+        03:15:02 va-web01 bounce/stop: ✓ ok (2.0s)
+        03:15:02 va-web01 bounce/start: $ service apache2 start
+        03:15:03 va-web01 bounce/start | started
+        03:15:03 va-web01 bounce/start: exit 0 after 2.0s
+        03:15:03 va-web01 bounce/start: ✓ ok (1.5s)
+        03:15:03 bounce: batch 2 of 4: va-web02
+        03:15:03 va-web02 bounce/stop: $ service apache2 stop
+        03:15:05 va-web02 bounce/stop | stopped
+        03:15:05 va-web02 bounce/stop: exit 0 after 2.0s
+        03:15:05 va-web02 bounce/stop: ✓ ok (2.0s)
+        03:15:05 va-web02 bounce/start: $ service apache2 start
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 1
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 2
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 3
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 4
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 5
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 6
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 7
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 8
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 9
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 10
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 11
+        03:15:07 va-web02 bounce/start | (98)Address already in use: line 12
+        03:15:07 va-web02 bounce/start: exit 1 after 2.0s
+        03:15:08 va-web02 bounce/start: collected tail -n 50 /var/log/apache2/error.log (2 lines)
+        03:15:08 va-web02 bounce/start: ✗ failed: exit 1 (2.3s)
+        03:15:08 bounce: ✗ stopped: 1 host failed, 0 allowed
+        03:15:08 bounce:     not run on va-web{03,04}
+        03:15:08 stopped (exit 1): bounce/start failed on va-web02
+        "#);
+    }
+
+    #[test]
+    fn what_was_seen_is_data() {
+        let (told, table) = shown(&sample::read_only());
+        insta::assert_snapshot!(told, @r#"
+        03:15:00 2026-11-22 UTC
+        03:15:00 importer-status: What every content importer is doing
+        03:15:00 run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, from 10.0.0.5
+        03:15:00 importers: What the importers do: dfw-jobs{01,02} dfw-mail01
+        03:15:00 dfw-jobs01 importers: ✓ ok
+        03:15:00 dfw-jobs02 importers: ✓ ok
+        03:15:00 dfw-mail01 importers: ✗ failed: unreachable: connection refused
+        03:15:00 ended (exit 1): importers failed on dfw-mail01
+        "#);
+        insta::assert_snapshot!(table, @r#"
+        host	pid	state	problem
+        dfw-jobs01	5663	bored	
+        dfw-jobs01	25034	entries: exampleuser(42)	
+        dfw-jobs02			no rows
+        dfw-mail01			unknown: unreachable: connection refused
+        "#);
+    }
+
+    #[test]
+    fn waiting_is_told_once_for_each_change() {
+        insta::assert_snapshot!(shown(&sample::waiting()).0, @r#"
+        03:15:00 2026-11-22 UTC
+        03:15:00 restart-webs: Restart the webservers
+        03:15:00 run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, from 10.0.0.5
+        03:15:00 reason: new release
+        03:15:00 with pause=3s
+        03:15:00 ✗ importers-bored does not hold: dfw-jobs01: state "entries"
+        03:15:00 waiting for the preconditions, 2h at most
+        03:15:30 ✗ importers-bored does not hold: dfw-jobs01: state "comments"
+        03:15:50 ✓ importers-bored: Every content importer is bored.
+        03:15:50 the lock of va-web01, held by denise (1m 00s left)
+        03:15:50 ✓ importers-bored: Every content importer is bored.
+        03:15:50 restart: pause 3s
+        "#);
+    }
+
+    #[test]
+    fn output_is_told_in_whole_lines_however_it_comes() {
+        let text = "one\x1b[2J\r\ntwo \u{202e}\n\nthr\u{e9}e";
+        let place = sample::at("restart", "va-web01");
+        let mut all = Vec::new();
+        for size in 1..text.len() {
+            let mut tape = Tape::new();
+            tape.started(&place, "x");
+            let chars: Vec<char> = text.chars().collect();
+            for piece in chars.chunks(size) {
+                tape.output(&place, &piece.iter().collect::<String>());
+            }
+            tape.acted(&place, crate::event::ActionEnd::Exited(0), text, "");
+            all.push(shown(&tape).0);
+        }
+        all.dedup();
+        assert_eq!(all.len(), 1);
+        insta::assert_snapshot!(all[0], @r#"
+        03:15:00 2026-11-22 UTC
+        03:15:00 va-web01 restart: $ x
+        03:15:00 va-web01 restart | one\x1b[2J
+        03:15:00 va-web01 restart | two \u{202e}
+        03:15:00 va-web01 restart |
+        03:15:00 va-web01 restart | thrée
+        03:15:00 va-web01 restart: exit 0 after 2.0s
+        "#);
+    }
 }

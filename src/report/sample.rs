@@ -1,13 +1,17 @@
 //! Runs to show in tests: each a list of what is told, in order.
 
+use std::sync::Mutex;
+
 use jiff::{Span, Timestamp};
 
 use crate::event::{
-    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Event, FailureKind, HostEntry, HostVerdict, Moment, Observer, Opened,
-    OperatorEntry, Outcome, Output, OverrideHow, Progress, Resumed, RunState, StepEntry,
+    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Event, FailureKind, HostEntry, HostVerdict, Moment, Observer,
+    Opened, OperatorEntry, Outcome, Output, OverrideHow, Progress, Resumed, RunState, StepEntry,
 };
 use crate::vocab::observation::NoReply;
-use crate::vocab::{Clock, Datum, Digest, HostName, Observation, Period, Reply, Rows, RunId, StepHost, StepId, Verdict};
+use crate::vocab::{
+    Clock, Datum, Digest, HostName, Observation, Period, Reply, Rows, RunId, StepHost, StepId, Verdict,
+};
 
 /// One thing told.
 #[derive(Clone, Debug)]
@@ -23,13 +27,23 @@ pub(crate) struct Tape {
     pub(crate) told: Vec<Tell>,
 }
 
-/// A clock that stands still.
+/// A clock that stands still until it is set.
 #[derive(Debug)]
-pub(crate) struct Still(pub(crate) Timestamp);
+pub(crate) struct Still(Mutex<Timestamp>);
+
+impl Still {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(start()))
+    }
+
+    pub(crate) fn set(&self, at: Timestamp) {
+        *self.0.lock().unwrap() = at;
+    }
+}
 
 impl Clock for Still {
     fn now(&self) -> Timestamp {
-        self.0
+        *self.0.lock().unwrap()
     }
 }
 
@@ -102,7 +116,10 @@ pub(crate) fn rows(host: &str, states: &[(i64, &str)]) -> Observation {
         took: Period::seconds(1),
         rows: Some(Rows {
             columns: vec!["pid".to_owned(), "state".to_owned()],
-            rows: states.iter().map(|(pid, state)| vec![Datum::Integer(*pid), Datum::Text((*state).to_owned())]).collect(),
+            rows: states
+                .iter()
+                .map(|(pid, state)| vec![Datum::Integer(*pid), Datum::Text((*state).to_owned())])
+                .collect(),
         }),
         value: None,
         problems: Vec::new(),
@@ -118,7 +135,11 @@ pub(crate) fn fails(host: &str, why: &str) -> HostVerdict {
 }
 
 pub(crate) fn unknown(host: &str, why: &str) -> HostVerdict {
-    HostVerdict { host: Some(HostName::new(host)), verdict: Verdict::Unknown { why: why.to_owned() }, observation: None }
+    HostVerdict {
+        host: Some(HostName::new(host)),
+        verdict: Verdict::Unknown { why: why.to_owned() },
+        observation: None,
+    }
 }
 
 impl Tape {
@@ -146,7 +167,12 @@ impl Tape {
     }
 
     pub(crate) fn started(&mut self, at: &StepHost, command: &str) -> &mut Self {
-        self.event(Event::StepStarted { at: at.clone(), attempt: 1, kind: ActionKind::Run, command: command.to_owned() })
+        self.event(Event::StepStarted {
+            at: at.clone(),
+            attempt: 1,
+            kind: ActionKind::Run,
+            command: command.to_owned(),
+        })
     }
 
     pub(crate) fn acted(&mut self, at: &StepHost, end: ActionEnd, stdout: &str, stderr: &str) -> &mut Self {
@@ -212,14 +238,22 @@ fn webs() -> [&'static str; 3] {
 }
 
 fn restart_webs() -> Opened {
-    opened("restart-webs", "Restart the webservers", true, vec![step("restart", "Restart Apache", "run", None, &webs())])
+    opened(
+        "restart-webs",
+        "Restart the webservers",
+        true,
+        vec![step("restart", "Restart Apache", "run", None, &webs())],
+    )
 }
 
 fn one_host(tape: &mut Tape, host: &str) {
     let place = at("restart", host);
     tape.later(50).started(&place, "service apache2 restart");
     tape.later(600).output(&place, "Stopping apache2");
-    tape.later(900).output(&place, "\nStarting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers\n");
+    tape.later(900).output(
+        &place,
+        "\nStarting apache2 with a long line that tells of every module loaded: rewrite, ssl, headers\n",
+    );
     tape.later(500).acted(&place, ActionEnd::Exited(0), "Stopping apache2\nStarting apache2\n", "");
     for (after, why) in [(300, "connection refused"), (700, "connection refused"), (700, "HTTP 503")] {
         tape.later(after).progress(Progress::Polling {
@@ -249,7 +283,11 @@ pub(crate) fn good_roll() -> Tape {
     tape.later(700).progress(Progress::Looked { host: HostName::new("dfw-jobs01") });
     tape.later(500).progress(Progress::Looked { host: HostName::new("dfw-mail01") });
     tape.judged(Moment::Start, vec![holds("dfw-jobs01"), holds("dfw-mail01")]);
-    tape.event(Event::WarningShown { id: "slow".to_owned(), says: "Pages are slow for a minute.\n".to_owned(), observed: Vec::new() });
+    tape.event(Event::WarningShown {
+        id: "slow".to_owned(),
+        says: "Pages are slow for a minute.\n".to_owned(),
+        observed: Vec::new(),
+    });
     tape.event(Event::WarningAcknowledged { id: "slow".to_owned(), how: AckHow::Flag });
     tape.event(Event::Asked { what: AskedWhat::Start, question: "Start?".to_owned() });
     tape.event(Event::Answered { what: AskedWhat::Start, answer: Answer::Flag("--yes".to_owned()) });
@@ -260,7 +298,10 @@ pub(crate) fn good_roll() -> Tape {
         if index < 2 {
             tape.event(Event::PauseStarted { step: step.clone(), length: Period::seconds(3) });
             for left in [3, 2, 1] {
-                tape.progress(Progress::Waiting { says: "pause before the next batch".to_owned(), left: Period::seconds(left) });
+                tape.progress(Progress::Waiting {
+                    says: "pause before the next batch".to_owned(),
+                    left: Period::seconds(left),
+                });
                 tape.later(1000);
             }
         }
@@ -289,7 +330,10 @@ pub(crate) fn unmet_precondition() -> Tape {
         Moment::Start,
         vec![
             holds("dfw-jobs02"),
-            fails("dfw-jobs01", "pid 5663   state \"entries: exampleuser(42)\"\npid 25034   state \"posting comments\""),
+            fails(
+                "dfw-jobs01",
+                "pid 5663   state \"entries: exampleuser(42)\"\npid 25034   state \"posting comments\"",
+            ),
             unknown("dfw-mail01", "unreachable: connection refused"),
         ],
     );
@@ -318,7 +362,8 @@ pub(crate) fn failure() -> Tape {
         if index == 0 {
             tape.acted(&go, ActionEnd::Exited(0), "started\n", "").ended(&go, Outcome::Ok);
         } else {
-            let long: String = (1..=12).map(|n| format!("(98)Address already in use: line {n}\n")).collect();
+            let long =
+                (1..=12).map(|n| format!("(98)Address already in use: line {n}")).collect::<Vec<_>>().join("\n") + "\n";
             tape.output(&go, &long);
             tape.acted(&go, ActionEnd::Exited(1), &long, "unable to open logs\n");
             tape.later(800).event(Event::Collected {
@@ -347,7 +392,10 @@ pub(crate) fn doubt() -> Tape {
     tape.event(Event::BatchStarted { step: StepId::new("restart"), batch: 1, of: 1, hosts: hosts(&webs()) });
     one_host(&mut tape, "va-web01");
     tape.started(&place, "service apache2 restart");
-    tape.later(4000).ended(&place, Outcome::InDoubt { why: "the connection was lost, and the host has not answered since".to_owned() });
+    tape.later(4000).ended(
+        &place,
+        Outcome::InDoubt { why: "the connection was lost, and the host has not answered since".to_owned() },
+    );
     tape.event(Event::Stopped { exit: 5, why: "stopped with 1 step in doubt".to_owned() });
     tape
 }
@@ -358,7 +406,12 @@ pub(crate) fn resumed() -> Tape {
     let opened = restart_webs();
     let step = StepId::new("restart");
     tape.later(3_600_000).event(Event::Resumed(Box::new(Resumed {
-        operator: OperatorEntry { name: "denise".to_owned(), source: "--as".to_owned(), ssh_origin: None, ..operator() },
+        operator: OperatorEntry {
+            name: "denise".to_owned(),
+            source: "--as".to_owned(),
+            ssh_origin: None,
+            ..operator()
+        },
         admin_host: "laptop".to_owned(),
         version: "0.1.0".to_owned(),
         plan: Digest::of(b"plan"),
@@ -422,7 +475,11 @@ pub(crate) fn read_only() -> Tape {
             None => Outcome::Ok,
             Some(why) => Outcome::Failed { kind: FailureKind::Unreachable, why: why.clone() },
         };
-        tape.later(300).event(Event::Observed { at: place.clone(), observation, show: vec!["pid".to_owned(), "state".to_owned()] });
+        tape.later(300).event(Event::Observed {
+            at: place.clone(),
+            observation,
+            show: vec!["pid".to_owned(), "state".to_owned()],
+        });
         tape.ended(&place, outcome);
     }
     tape.event(Event::RollEnded { step });
@@ -470,4 +527,99 @@ impl Tape {
             Some(_) | None => (0, String::new()),
         }
     }
+}
+
+/// A warning that nobody could be asked about.
+pub(crate) fn unasked() -> Tape {
+    let mut tape = Tape::new();
+    let mut opened = restart_webs();
+    opened.params = [
+        ("pause".to_owned(), "5s".to_owned()),
+        ("note".to_owned(), "it's urgent".to_owned()),
+        ("token".to_owned(), "<secret>".to_owned()),
+    ]
+    .into();
+    opened.limit = Some("va-web[01:02]".to_owned());
+    tape.event(Event::Opened(Box::new(opened)));
+    tape.event(Event::WarningShown {
+        id: "imports-stall".to_owned(),
+        says: "Imports stall for up to 12 hours.".to_owned(),
+        observed: Vec::new(),
+    });
+    let what = AskedWhat::Warning { id: "imports-stall".to_owned() };
+    tape.event(Event::Asked { what: what.clone(), question: "Go on?".to_owned() });
+    tape.event(Event::Answered { what, answer: Answer::NoTerminal });
+    tape.event(Event::Ended { exit: 4, why: "nobody could be asked: there is no terminal".to_owned() });
+    tape
+}
+
+/// Two hosts at once, and a value captured.
+pub(crate) fn side_by_side() -> Tape {
+    let mut tape = Tape::new();
+    let (one, two) = (at("restart", "va-web01"), at("restart", "va-web02"));
+    tape.event(Event::Opened(Box::new(restart_webs())));
+    tape.event(Event::RollStarted { step: StepId::new("restart"), batches: vec![hosts(&["va-web01", "va-web02"])] });
+    tape.event(Event::BatchStarted {
+        step: StepId::new("restart"),
+        batch: 1,
+        of: 1,
+        hosts: hosts(&["va-web01", "va-web02"]),
+    });
+    tape.started(&one, "service apache2 restart").later(10).started(&two, "service apache2 restart");
+    tape.later(900).acted(&two, ActionEnd::Exited(0), "well\n", "").later(100).acted(
+        &one,
+        ActionEnd::Exited(143),
+        "",
+        "terminated\n",
+    );
+    tape.event(Event::Captured { at: two.clone(), name: "release".to_owned(), value: serde_json::json!("r42") });
+    tape.ended(&one, Outcome::Failed { kind: FailureKind::Action, why: "exit 143 (signal 15)".to_owned() })
+        .ended(&two, Outcome::Ok);
+    tape
+}
+
+/// Preconditions are waited for, then a roll pauses.
+pub(crate) fn waiting() -> Tape {
+    let mut tape = Tape::new();
+    let step = StepId::new("restart");
+    tape.event(Event::Opened(Box::new(restart_webs())));
+    tape.judged(Moment::Start, vec![fails("dfw-jobs01", "state \"entries\"")]);
+    tape.event(Event::WaitStarted { limit: Period::seconds(7200) });
+    for state in ["entries", "entries", "comments", "comments"] {
+        tape.later(10_000)
+            .progress(Progress::Waiting { says: "the preconditions".to_owned(), left: Period::seconds(7000) });
+        tape.judged(Moment::Waiting, vec![fails("dfw-jobs01", &format!("state \"{state}\""))]);
+    }
+    tape.later(10_000).judged(Moment::Waiting, vec![holds("dfw-jobs01")]);
+    tape.progress(Progress::Waiting {
+        says: "the lock of va-web01, held by denise".to_owned(),
+        left: Period::seconds(60),
+    });
+    tape.progress(Progress::Waiting {
+        says: "the lock of va-web01, held by denise".to_owned(),
+        left: Period::seconds(50),
+    });
+    tape.judged(Moment::Again, vec![holds("dfw-jobs01")]);
+    tape.event(Event::PauseStarted { step, length: Period::seconds(3) });
+    for left in [3, 2, 1] {
+        tape.later(1000).progress(Progress::Waiting { says: "pause".to_owned(), left: Period::seconds(left) });
+    }
+    tape
+}
+
+/// Every sample.
+pub(crate) fn all() -> Vec<Tape> {
+    vec![
+        good_roll(),
+        unmet_precondition(),
+        failure(),
+        doubt(),
+        resumed(),
+        interrupted(),
+        read_only(),
+        crowd(),
+        unasked(),
+        side_by_side(),
+        waiting(),
+    ]
 }

@@ -78,15 +78,7 @@ struct Wait {
 impl Screen {
     /// An empty screen.
     pub fn new(styles: Styles) -> Self {
-        Self {
-            styles,
-            roll: None,
-            rows: Vec::new(),
-            looking: None,
-            polling: None,
-            waits: Vec::new(),
-            interrupts: 0,
-        }
+        Self { styles, roll: None, rows: Vec::new(), looking: None, polling: None, waits: Vec::new(), interrupts: 0 }
     }
 
     /// Takes an event that happened at `now`.
@@ -109,7 +101,7 @@ impl Screen {
             }
             Event::PauseStarted { length, .. } => {
                 self.looking = None;
-                self.wait("pause before the next batch", now + length.get());
+                self.wait("pause before the next batch", now.saturating_add(length.get()));
             }
             Event::RollEnded { .. } | Event::RollStopped { .. } | Event::Stopped { .. } | Event::Ended { .. } => {
                 self.clear();
@@ -125,7 +117,7 @@ impl Screen {
             }
             Event::StepActed { at, .. } => self.row(now, at).doing = Doing::Checking,
             Event::RetryScheduled { at, why, delay } => {
-                self.row(now, at).doing = Doing::Retrying { why: why.clone(), until: now + delay.get() };
+                self.row(now, at).doing = Doing::Retrying { why: why.clone(), until: now.saturating_add(delay.get()) };
             }
             Event::UndoStarted { at, .. } => self.row(now, at).doing = Doing::Undoing,
             Event::UndoEnded { at, .. } | Event::StepEnded { at, .. } => {
@@ -180,13 +172,13 @@ impl Screen {
                 }
             }
             Progress::Polling { at, says, why, left } => {
-                let poll = Poll { says: says.clone(), why: why.clone(), until: now + left.get() };
+                let poll = Poll { says: says.clone(), why: why.clone(), until: now.saturating_add(left.get()) };
                 match at {
                     Some(at) => self.row(now, at).doing = Doing::Polling(poll),
                     None => self.polling = Some(poll),
                 }
             }
-            Progress::Waiting { says, left } => self.wait(says, now + left.get()),
+            Progress::Waiting { says, left } => self.wait(says, now.saturating_add(left.get())),
         }
     }
 
@@ -234,13 +226,16 @@ impl Screen {
             foot.push(Line::new().with(Role::Text, spinner).with(Role::Text, " ").and(polled(poll, now)));
         }
         foot.extend(self.waits.iter().filter(|wait| wait.until > now).map(|wait| {
-            Line::text("  ").with(Role::Text, &wait.says).with(Role::Text, &format!(": {}", elapsed::left(wait.until.saturating_sub(now))))
+            Line::text("  ")
+                .with(Role::Text, &wait.says)
+                .with(Role::Text, &format!(": {}", elapsed::left(wait.until.saturating_sub(now))))
         }));
         foot.extend(self.interrupted());
         let most = (height / 2).clamp(4, 24).min(height.saturating_sub(1));
         let room = most.saturating_sub(lines.len() + foot.len()).max(1);
         let shown = if self.rows.len() > room { room.saturating_sub(1) } else { self.rows.len() };
-        let front = self.rows.iter().take(shown).map(|row| line::width(row.at.host.as_str())).max().unwrap_or(0).min(32);
+        let front =
+            self.rows.iter().take(shown).map(|row| line::width(row.at.host.as_str())).max().unwrap_or(0).min(32);
         lines.extend(self.rows.iter().take(shown).map(|row| self.working(row, now, spinner, front)));
         let hidden = self.rows.len() - shown;
         if hidden > 0 {
@@ -357,9 +352,8 @@ fn done_hosts(step: &StepId, state: &RunState) -> usize {
     if parts.is_empty() {
         parts.push(step);
     }
-    let outcome = |part: &StepId, host: &HostName| {
-        state.step(&StepHost::new(part.clone(), host.clone())).outcome().cloned()
-    };
+    let outcome =
+        |part: &StepId, host: &HostName| state.step(&StepHost::new(part.clone(), host.clone())).outcome().cloned();
     let done = |host: &&HostName| {
         let outcomes: Vec<Option<Outcome>> = parts.iter().map(|part| outcome(part, host)).collect();
         outcomes.iter().flatten().any(Outcome::failed) || outcomes.iter().all(Option::is_some)

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::event::{
-    ActionKind, Answer, AskedWhat, Event, HostVerdict, Observer, Opened, Outcome, Output, RunState, RunStatus, StepEntry,
-    StepState,
+    ActionKind, Answer, AskedWhat, Event, HostVerdict, Observer, Opened, Outcome, Output, RunState, RunStatus,
+    StepEntry, StepState,
 };
 use crate::vocab::{HostName, StepHost, StepId};
 
@@ -111,10 +111,11 @@ impl Story {
 
     /// Whether anything was sent that may have changed something.
     pub fn changed_anything(&self) -> bool {
-        self.records.iter().any(|(_, event)| match event {
-            Event::StepStarted { kind, .. } => !matches!(kind, ActionKind::Manual | ActionKind::Wait),
-            Event::UndoStarted { .. } => true,
-            _other => false,
+        self.records.iter().any(|(_, event)| {
+            if let Event::StepStarted { kind, .. } = event {
+                return !matches!(kind, ActionKind::Manual | ActionKind::Wait);
+            }
+            matches!(event, Event::UndoStarted { .. })
         })
     }
 
@@ -167,7 +168,9 @@ impl Story {
     /// The warnings that were shown in this stretch and never acknowledged.
     pub fn unacknowledged(&self) -> Vec<&str> {
         let acknowledged = |id: &str| {
-            self.records.iter().any(|(_, event)| matches!(event, Event::WarningAcknowledged { id: done, .. } if done == id))
+            self.records
+                .iter()
+                .any(|(_, event)| matches!(event, Event::WarningAcknowledged { id: done, .. } if done == id))
         };
         let mut ids: Vec<&str> = Vec::new();
         for (_, event) in self.last_stretch() {
@@ -200,16 +203,16 @@ impl Story {
 
     /// The steps that do something themselves, in order: blocks are told by what stands in them.
     pub fn steps(&self) -> Vec<&StepEntry> {
-        self.opened().map(|opened| opened.steps.iter().filter(|step| step.kind != "block").collect()).unwrap_or_default()
+        self.opened()
+            .map(|opened| opened.steps.iter().filter(|step| step.kind != "block").collect())
+            .unwrap_or_default()
     }
 
     /// What the last try of an action wrote, on both streams.
     pub fn wrote(&self, at: &StepHost) -> Option<String> {
-        self.records.iter().rev().find_map(|(_, event)| match event {
-            Event::StepActed { at: place, stdout, stderr, .. } if place == at => {
-                Some(super::narration::joined(stdout, stderr))
-            }
-            _other => None,
+        self.records.iter().rev().find_map(|(_, event)| {
+            let Event::StepActed { at: place, stdout, stderr, .. } = event else { return None };
+            (place == at).then(|| super::narration::joined(stdout, stderr))
         })
     }
 
@@ -217,10 +220,13 @@ impl Story {
     pub fn collected(&self, at: &StepHost) -> Vec<(&str, &Output)> {
         let mut collected = Vec::new();
         for (_, event) in &self.records {
-            match event {
-                Event::StepStarted { at: place, .. } if place == at => collected.clear(),
-                Event::Collected { at: place, command, output } if place == at => collected.push((command.as_str(), output)),
-                _other => {}
+            if matches!(event, Event::StepStarted { at: place, .. } if place == at) {
+                collected.clear();
+            }
+            if let Event::Collected { at: place, command, output } = event
+                && place == at
+            {
+                collected.push((command.as_str(), output));
             }
         }
         collected
@@ -239,9 +245,9 @@ impl Story {
 
     /// Why rolls stopped in the last stretch.
     pub fn stopped_rolls(&self) -> Vec<(&StepId, &str, &[HostName])> {
-        let stopped = self.last_stretch().iter().filter_map(|(_, event)| match event {
-            Event::RollStopped { step, why, untouched } => Some((step, why.as_str(), untouched.as_slice())),
-            _other => None,
+        let stopped = self.last_stretch().iter().filter_map(|(_, event)| {
+            let Event::RollStopped { step, why, untouched } = event else { return None };
+            Some((step, why.as_str(), untouched.as_slice()))
         });
         stopped.collect()
     }

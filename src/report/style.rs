@@ -93,10 +93,9 @@ impl Styles {
             Role::Failed => style.red().bold(),
             Role::Doubt => style.magenta().bold(),
             Role::Warning => style.yellow(),
-            Role::Heading => style.bold(),
             Role::Host => style.cyan(),
             Role::Dim => style.dim(),
-            Role::Command => style.bold(),
+            Role::Heading | Role::Command => style.bold(),
         };
         style.apply_to(text).to_string()
     }
@@ -123,11 +122,6 @@ impl Styles {
     /// What stands between the parts of a line.
     pub fn dot(&self) -> &'static str {
         if self.ascii { "-" } else { "·" }
-    }
-
-    /// A range from one time to another.
-    pub fn dash(&self) -> &'static str {
-        if self.ascii { "-" } else { "–" }
     }
 
     /// The turning symbol of things that go on, by the number of the frame.

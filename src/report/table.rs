@@ -134,7 +134,8 @@ impl Table {
     }
 
     fn is_numeric(&self, column: usize) -> bool {
-        let mut cells = self.rows.iter().filter_map(|row| row.cells.get(column)).filter(|cell| cell.text != "-").peekable();
+        let mut cells =
+            self.rows.iter().filter_map(|row| row.cells.get(column)).filter(|cell| cell.text != "-").peekable();
         cells.peek().is_some() && cells.all(|cell| cell.number)
     }
 

@@ -36,6 +36,16 @@ impl Fate {
         }
     }
 
+    /// Why, where there is more to say here: a doubt is explained in a part of its own.
+    fn in_short(&self) -> &str {
+        match self {
+            Self::Running | Self::InDoubt(_) => "",
+            Self::Ok | Self::NotRun | Self::Unchecked | Self::Failed(_) | Self::Skipped(_) | Self::Excluded(_) => {
+                self.why()
+            }
+        }
+    }
+
     /// Why, where there is more to say.
     pub fn why(&self) -> &str {
         match self {
@@ -74,7 +84,7 @@ pub fn tally(story: &Story, columns: Option<usize>, styles: &Styles) -> Vec<Line
 
 fn table(story: &Story, steps: &[&StepEntry], hosts: &[&HostName], styles: &Styles) -> Vec<Line> {
     let mut names = vec![String::new()];
-    names.extend(hosts.iter().map(|host| host.to_string()));
+    names.extend(hosts.iter().map(ToString::to_string));
     let mut table = Table::new(names);
     for step in steps {
         let mut cells = vec![Cell::new(Role::Heading, step.id.as_str())];
@@ -96,7 +106,7 @@ fn reasons(story: &Story, steps: &[&StepEntry], columns: Option<usize>, styles: 
     let mut lines = Vec::new();
     for step in steps {
         for (fate, hosts) in groups(story, step) {
-            if fate.why().is_empty() {
+            if fate.in_short().is_empty() {
                 continue;
             }
             let line = Line::text("  ")
@@ -104,7 +114,7 @@ fn reasons(story: &Story, steps: &[&StepEntry], columns: Option<usize>, styles: 
                 .with(Role::Heading, step.id.as_str())
                 .with(Role::Text, " on ")
                 .with(Role::Host, &fold_hosts(hosts))
-                .with(Role::Text, &format!(" {}: {}", fate.word(), fate.why()));
+                .with(Role::Text, &format!(" {}: {}", fate.word(), fate.in_short()));
             lines.extend(line.wrap(columns, 6));
         }
     }
@@ -113,6 +123,8 @@ fn reasons(story: &Story, steps: &[&StepEntry], columns: Option<usize>, styles: 
 
 fn list(story: &Story, steps: &[&StepEntry], columns: Option<usize>, styles: &Styles) -> Vec<Line> {
     let front = steps.iter().map(|step| line::width(step.id.as_str())).max().unwrap_or(0).min(24);
+    let words = steps.iter().flat_map(|step| groups(story, step)).map(|(fate, _)| fate.word().len()).max().unwrap_or(0);
+    let before_hosts = front + words + 8;
     let mut lines = Vec::new();
     for step in steps {
         for (at, (fate, hosts)) in groups(story, step).into_iter().enumerate() {
@@ -122,13 +134,13 @@ fn list(story: &Story, steps: &[&StepEntry], columns: Option<usize>, styles: &St
                 .with(Role::Text, "  ")
                 .and(Line::marked(fate.mark(), styles))
                 .with(fate.mark().role(), fate.word())
-                .padded(front + 15)
+                .padded(before_hosts)
                 .with(Role::Host, &fold_hosts(hosts));
-            if !fate.why().is_empty() {
+            if !fate.in_short().is_empty() {
                 line.push(Role::Text, "  ");
-                line.push(Role::Text, fate.why());
+                line.push(Role::Text, fate.in_short());
             }
-            lines.extend(line.wrap(columns, front + 15));
+            lines.extend(line.wrap(columns, before_hosts));
         }
     }
     lines

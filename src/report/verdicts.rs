@@ -46,17 +46,17 @@ pub fn reasons(verdicts: &[HostVerdict]) -> Vec<Line> {
 
 /// The first reason on one line, for where there is room for no more.
 pub fn in_short(verdicts: &[HostVerdict]) -> String {
-    let reasons: Vec<String> = verdicts
-        .iter()
-        .filter_map(|one| {
-            let why = why(&one.verdict)?;
-            Some(match &one.host {
-                Some(host) => format!("{host}: {why}"),
-                None => why,
-            })
-        })
-        .collect();
+    let mut reasons: Vec<String> = Vec::new();
+    for one in verdicts {
+        for line in why(&one.verdict).unwrap_or_default().lines() {
+            reasons.push(match &one.host {
+                Some(host) => format!("{host}: {line}"),
+                None => line.to_owned(),
+            });
+        }
+    }
     match reasons.as_slice() {
+        [] if hold(verdicts) => String::new(),
         [] => "nothing was judged".to_owned(),
         [only] => only.clone(),
         [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),

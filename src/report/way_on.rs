@@ -31,11 +31,15 @@ pub fn ways(story: &Story, exit: u8, program: &str) -> Vec<Way> {
         let again = command.again(story);
         ways.push(Way {
             when: "Go on when it is over".to_owned(),
-            words: if story.is_resumable() && story.changed_anything() { again.clone() } else { with(&again, ["--wait", "2h"]) },
+            words: if story.is_resumable() && story.changed_anything() {
+                again.clone()
+            } else {
+                with(&again, ["--wait", "2h"])
+            },
         });
         if unmet.iter().all(|one| one.overridable) {
             let ids = unmet.iter().flat_map(|one| ["--override".to_owned(), shell_word(one.id)]);
-            ways.push(Way { when: "In an emergency".to_owned(), words: with_reason([again, ids.collect()].concat()) });
+            ways.push(Way { when: "In an emergency".to_owned(), words: with_reason(&[again, ids.collect()].concat()) });
         }
         return ways;
     }
@@ -115,11 +119,11 @@ impl Command<'_> {
     }
 
     fn abandon(&self) -> Vec<String> {
-        with_reason(self.words(["abandon", self.id().as_str()]))
+        with_reason(&self.words(["abandon", self.id().as_str()]))
     }
 
     fn resolve(&self, at: &StepHost) -> Vec<String> {
-        with_reason(self.words(["resolve", self.id().as_str(), &at.to_string(), "--outcome", "done"]))
+        with_reason(&self.words(["resolve", self.id().as_str(), &at.to_string(), "--outcome", "done"]))
     }
 
     /// The flags that would have answered the questions that nobody could answer.
@@ -147,7 +151,10 @@ impl Command<'_> {
             return vec![Way { when: "Go on from a terminal, where you can answer".to_owned(), words: resume }];
         }
         if unasked && before_start {
-            return vec![Way { when: "Without a terminal, answer beforehand".to_owned(), words: [again, flags].concat() }];
+            return vec![Way {
+                when: "Without a terminal, answer beforehand".to_owned(),
+                words: [again, flags].concat(),
+            }];
         }
         vec![Way { when: "When you are ready".to_owned(), words: again }]
     }
@@ -157,6 +164,6 @@ fn with<const N: usize>(words: &[String], more: [&str; N]) -> Vec<String> {
     words.iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
 }
 
-fn with_reason(words: Vec<String>) -> Vec<String> {
-    with(&words, ["--reason", "\"…\""])
+fn with_reason(words: &[String]) -> Vec<String> {
+    with(words, ["--reason", "\"…\""])
 }
