@@ -1,12 +1,13 @@
 //! What a command works on: the book, the inventory, the state folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::app::Global;
 use super::error::CliError;
 use crate::journal::Store;
 use crate::model::Inventory;
-use crate::source::{BookSource, load_inventories};
+use crate::source::{BookSource, InventorySource, SourceText};
 
 /// A book and the fleet it is run on.
 pub(super) struct Context {
@@ -14,6 +15,8 @@ pub(super) struct Context {
     pub(super) inventory: Inventory,
     /// The inventory files, as they were laid.
     pub(super) inventories: Vec<PathBuf>,
+    /// Their texts; of an executable one, what it printed.
+    pub(super) inventory_texts: Vec<Arc<SourceText>>,
 }
 
 /// A variable of the environment, as text.
@@ -32,9 +35,9 @@ impl Context {
 
     /// Reads a book and inventories that are known, as a resume does.
     pub(super) fn open_at(dir: &Path, inventories: Vec<PathBuf>) -> Result<Self, CliError> {
-        let source = BookSource::open(dir).map_err(CliError::faults)?;
-        let inventory = load_inventories(&inventories).map_err(CliError::faults)?;
-        Ok(Self { source, inventory, inventories })
+        let source = BookSource::open(dir)?;
+        let InventorySource { inventory, texts } = InventorySource::read(&inventories)?;
+        Ok(Self { source, inventory, inventories, inventory_texts: texts })
     }
 }
 

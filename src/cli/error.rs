@@ -6,7 +6,7 @@ use super::exit;
 use crate::engine::RecordError;
 use crate::journal::JournalError;
 use crate::plan::{BindError, PlanError, PlanFileError};
-use crate::source::Diagnostics;
+use crate::source::{Diagnostics, LoadError};
 
 /// An error on its way to the screen.
 #[derive(Debug)]
@@ -79,6 +79,21 @@ impl From<PlanError> for CliError {
             _ => None,
         };
         Self::usage(error).maybe_hint(near.map(|near| format!("did you mean `{near}`?")))
+    }
+}
+
+impl From<LoadError> for CliError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Faults(diagnostics) => Self::faults(diagnostics),
+            LoadError::Unknown { ref near, .. } => {
+                let near = near.clone();
+                Self::usage(error)
+                    .maybe_hint(near.map(|near| format!("did you mean `{near}`?")))
+                    .hint("`runbook list` shows them all")
+            }
+            LoadError::NoBook { .. } => Self::usage(error),
+        }
     }
 }
 

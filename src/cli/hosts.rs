@@ -24,9 +24,6 @@ pub(super) struct Args {
     /// Connect to each and say whether that works, without running anything
     #[arg(long)]
     ping: bool,
-    /// Close the shared connections to these hosts that earlier runs kept
-    #[arg(long, conflicts_with = "ping")]
-    disconnect: bool,
 }
 
 pub(super) fn hosts(global: &Global, args: &Args) -> Result<u8, CliError> {
@@ -40,14 +37,6 @@ pub(super) fn hosts(global: &Global, args: &Args) -> Result<u8, CliError> {
     })?;
     let targets: Vec<Target> = names.iter().filter_map(|name| context.inventory.target(name)).collect();
     let pings = if args.ping { Some(ping(&targets)?) } else { None };
-    if args.disconnect {
-        let fleet = conduct::fleet(targets.len());
-        conduct::runtime()?.block_on(async {
-            for target in &targets {
-                fleet.forget(target).await;
-            }
-        });
-    }
     let reached = pings.as_ref().is_none_or(|pings| pings.iter().all(Result::is_ok));
     let data = view::data();
     if global.format == Format::Json {

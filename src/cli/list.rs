@@ -47,7 +47,7 @@ pub(super) fn list(global: &Global, args: &Args) -> Result<u8, CliError> {
             }));
             continue;
         }
-        let title = headline.title.unwrap_or_else(|| "(see `runbook check`)".to_owned());
+        let title = headline.title;
         table.row(vec![
             Cell::new(Role::Command, name.as_str()),
             Cell::new(Role::Text, title),

@@ -21,7 +21,6 @@ mod params;
 mod resolve;
 mod resume;
 mod run;
-mod schema;
 mod show;
 mod signals;
 mod terminal;

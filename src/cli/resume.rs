@@ -6,7 +6,7 @@ use super::app::Global;
 use super::conduct::Conduct;
 use super::context::{self, Context};
 use super::error::CliError;
-use super::run::{Word, load};
+use super::run::{INVENTORY, Word, load};
 use super::{exit, identity, params, terminal};
 use crate::event::{Event, Opened, Resumed};
 use crate::journal::{EventLog as _, FindError, Integrity, Replay, RunListing, Store};
@@ -221,7 +221,8 @@ fn difference(store: &Store, opened: &Opened, plan: &Plan) -> String {
         }
     }
     for before in &opened.texts {
-        if !plan.texts.iter().any(|text| text.name == before.name) {
+        let known = before.name.starts_with(INVENTORY) || plan.texts.iter().any(|text| text.name == before.name);
+        if !known {
             lines.push(format!("  {} is gone", before.name));
         }
     }

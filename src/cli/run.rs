@@ -13,7 +13,6 @@ use crate::event::Opened;
 use crate::model::Runbook;
 use crate::plan::make::{Making, RunFacts};
 use crate::plan::{Plan, PlanFile, bind};
-use crate::source::LoadError;
 use crate::vocab::{Clock as _, Digest, Period, RunId, SystemClock};
 
 /// Run a runbook, or show with --dry-run what it would do
@@ -155,6 +154,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
 
     let store = context::store(global)?;
     mention_unfinished(global, &store, &plan);
+    let inventories = inventory_entries(&context);
     let opened = Opened {
         run: id,
         runbook: runbook.name.clone(),
@@ -172,10 +172,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
         emergency: options.emergency,
         hosts: plan.host_entries(),
         steps: plan.step_entries(),
-        texts: plan.text_entries(),
+        texts: plan.text_entries().into_iter().chain(inventories.iter().map(|(entry, _)| entry.clone())).collect(),
     };
-    let texts: Vec<(Digest, Vec<u8>)> =
+    let mut texts: Vec<(Digest, Vec<u8>)> =
         plan.texts.iter().map(|text| (text.digest.clone(), text.bytes.clone())).collect();
+    texts.extend(inventories.into_iter().map(|(entry, bytes)| (entry.digest, bytes)));
     let journal = store.create(now, opened, &texts)?;
     let past = store.read(journal.run())?;
     Conduct { global, plan: &plan, options: &options, journal, past, resumed: None }.run()
@@ -183,12 +184,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
 
 /// Loads a runbook by its name, or says what is wrong with it.
 pub(super) fn load(context: &Context, name: &str) -> Result<Arc<Runbook>, CliError> {
-    context.source.runbook(name).map_err(|error| match error {
-        LoadError::Unknown { name, near } => CliError::usage(format!("there is no runbook `{name}`"))
-            .maybe_hint(near.map(|near| format!("did you mean `{near}`?")))
-            .hint("`runbook list` shows them all"),
-        LoadError::Faults(diagnostics) => CliError::faults(diagnostics),
-    })
+    Ok(context.source.runbook(name)?)
 }
 
 fn rehearsed(
@@ -276,6 +272,20 @@ fn held_to(plan: &Plan, file: &PlanFile) -> Result<(), CliError> {
     }
     Err(error.hint("the runbook, a file of it, or its hosts changed since: look with `--dry-run`, and save it anew"))
 }
+
+/// The inventories' texts, kept with the run for whoever reads it later. The plan's digest does not cover them: it
+/// covers the hosts that the run uses, however the files come to say so.
+pub(super) fn inventory_entries(context: &Context) -> Vec<(crate::event::TextEntry, Vec<u8>)> {
+    let entry = |text: &Arc<crate::source::SourceText>| {
+        let bytes = text.text().as_bytes().to_vec();
+        let name = format!("{INVENTORY}{}", text.name());
+        (crate::event::TextEntry { name, digest: Digest::of(&bytes) }, bytes)
+    };
+    context.inventory_texts.iter().map(entry).collect()
+}
+
+/// What stands in front of an inventory's name among a run's texts.
+pub(super) const INVENTORY: &str = "inventory ";
 
 /// Says which unfinished runs act on the same hosts.
 fn mention_unfinished(global: &Global, store: &crate::journal::Store, plan: &Plan) {
