@@ -15,6 +15,7 @@ use super::nonce;
 use super::receipt::Receipt;
 use super::stop::stop;
 use super::wrapper::{Bootstrap, Errand};
+use crate::vocab::command::Stdin;
 use crate::vocab::neutral::one_line;
 use crate::vocab::{Command, Period};
 
@@ -38,7 +39,7 @@ pub(super) async fn act<C: Carrier>(carrier: &C, act: &Act) -> Result<Finished, 
             () = act.cancel.cancelled() => return Err(unsent_cancel()),
             channel = carrier.open(&bootstrap, false) => channel?,
         };
-        let stdin = command.stdin.as_ref().map(|stdin| stdin.bytes()).unwrap_or_default();
+        let stdin = command.stdin.as_ref().map(Stdin::bytes).unwrap_or_default();
         let mut exchange =
             Exchange::new(channel, &errand.nonce, errand.line(command.stdin.is_none()), stdin, Some(&act.output));
         let why = loop {
@@ -131,7 +132,7 @@ pub(super) async fn look<C: Carrier>(
             () = sleep_until(until) => return Err(Fault::TimedOut { after }),
             channel = carrier.open(&bootstrap, false) => channel?,
         };
-        let stdin = command.stdin.as_ref().map(|stdin| stdin.bytes()).unwrap_or_default();
+        let stdin = command.stdin.as_ref().map(Stdin::bytes).unwrap_or_default();
         let mut exchange = Exchange::new(channel, &errand.nonce, errand.line(command.stdin.is_none()), stdin, None);
         let fault = loop {
             tokio::select! {

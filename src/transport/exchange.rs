@@ -129,12 +129,7 @@ impl<'a> Exchange<'a> {
                 },
                 written = write(&mut self.channel.stdin, self.sending.get(self.sent..).unwrap_or_default()), if self.stdin_open => match written {
                     Ok(length @ 1..) => self.sent += length,
-                    // all is sent, or nobody reads: closing is what tells the other side
-                    Ok(0) | Err(_) => {
-                        self.stdin_open = false;
-                        self.channel.stdin = Box::new(tokio::io::sink());
-                        self.sending = Vec::new();
-                    }
+                    Ok(0) | Err(_) => self.close_stdin(),
                 },
                 () = sleep_until(cut_at), if self.cut_at.is_some() => {
                     self.cut = true;
@@ -170,6 +165,13 @@ impl<'a> Exchange<'a> {
             (None, false) if !self.was_sent() => Progress::Unsent,
             (_, _) => Progress::Broken,
         }
+    }
+
+    /// All is sent, or nobody reads: closing is what tells the other side.
+    fn close_stdin(&mut self) {
+        self.stdin_open = false;
+        self.channel.stdin = Box::new(tokio::io::sink());
+        self.sending = Vec::new();
     }
 
     fn heard(&mut self, stream: Stream, chunk: &[u8]) {

@@ -19,7 +19,7 @@ use super::capability::Fault;
 use super::fleet::Settings;
 use super::mux::Mux;
 use super::refusal::{self, Place, Resolved, own_fault};
-use crate::vocab::Digest;
+use crate::vocab::{Digest, Period};
 
 /// sshd's and ssh's limit for a socket's path, less what ssh appends while it makes one.
 const LONGEST_SOCKET: usize = 104 - 18;
@@ -88,11 +88,15 @@ pub(super) async fn establish(place: &Place, files: &Files, settings: &Settings)
         let _ = std::fs::remove_file(&files.log);
         match spawn(place, files, settings).await {
             Ok(()) => {}
-            Err(said) if tried < TRIES && refusal::is_crowded(&said) => {
-                sleep(pause).await;
-                pause *= 3;
-            }
-            Err(said) => {
+            Err(mut said) => {
+                if refusal::is_behind_proxy(&said) {
+                    said = ask_proxy(place, settings).await.unwrap_or(said);
+                }
+                if tried < TRIES && refusal::is_crowded(&said) {
+                    sleep(pause).await;
+                    pause *= 3;
+                    continue;
+                }
                 let resolved = if refusal::wants_resolving(&said) { resolve(place).await } else { Resolved::default() };
                 return Err(refusal::fault(place, &said, &resolved));
             }
@@ -127,29 +131,12 @@ async fn lock(path: &Path, settings: &Settings) -> Result<File, Fault> {
 
 /// Runs ssh until it has gone to the background; what it said when it did not.
 async fn spawn(place: &Place, files: &Files, settings: &Settings) -> Result<(), String> {
-    let seconds = |time: Duration| time.as_secs().max(1);
-    let mut ssh = process(place);
+    let mut ssh = connecting(place, settings);
     // a percent sign would be read as the start of a token
     let socket = files.socket.display().to_string().replace('%', "%%");
     ssh.args(["-M", "-N", "-f", "-T", "-a", "-x", "-S", &socket, "-E"]).arg(&files.log);
-    for option in [
-        "BatchMode=yes",
-        "StrictHostKeyChecking=yes",
-        "ServerAliveInterval=15",
-        "ServerAliveCountMax=3",
-        "ClearAllForwardings=yes",
-        "PermitLocalCommand=no",
-        "RemoteCommand=none",
-        "LogLevel=INFO",
-        &format!("ConnectTimeout={}", seconds(settings.connect_timeout.get())),
-        &format!("ControlPersist={}", seconds(settings.idle.get())),
-    ] {
-        ssh.args(["-o", option]);
-    }
+    ssh.arg("-o").arg(format!("ControlPersist={}", whole_seconds(settings.idle)));
     ssh.arg("--").arg(&place.address);
-    ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-    // Ctrl-C is for us; and nothing on the way may ask at the terminal (jump hosts do not inherit BatchMode)
-    ssh.process_group(0).env("SSH_ASKPASS_REQUIRE", "force").env("SSH_ASKPASS", "/bin/false");
     let mut child = ssh.spawn().map_err(|error| format!("ssh cannot be started: {error}"))?;
     let mut said = Vec::new();
     let mut stderr = child.stderr.take();
@@ -182,6 +169,40 @@ async fn read(stderr: Option<&mut tokio::process::ChildStderr>, chunk: &mut [u8]
         Some(stderr) => stderr.read(chunk).await,
         None => std::future::pending().await,
     }
+}
+
+/// ssh with everything that connecting depends on.
+fn connecting(place: &Place, settings: &Settings) -> Process {
+    let mut ssh = process(place);
+    for option in [
+        "BatchMode=yes",
+        "StrictHostKeyChecking=yes",
+        "ServerAliveInterval=15",
+        "ServerAliveCountMax=3",
+        "ClearAllForwardings=yes",
+        "PermitLocalCommand=no",
+        "RemoteCommand=none",
+        "LogLevel=INFO",
+        &format!("ConnectTimeout={}", whole_seconds(settings.connect_timeout)),
+    ] {
+        ssh.args(["-o", option]);
+    }
+    ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    // Ctrl-C is for us; and nothing on the way may ask at the terminal (jump hosts do not inherit BatchMode)
+    ssh.process_group(0).env("SSH_ASKPASS_REQUIRE", "force").env("SSH_ASKPASS", "/bin/false");
+    ssh
+}
+
+/// What a jump host or proxy says: a connection that is to be shared hides it, so it is tried once without.
+async fn ask_proxy(place: &Place, settings: &Settings) -> Option<String> {
+    let mut ssh = connecting(place, settings);
+    ssh.args(["-N", "-T", "-a", "-x", "-S", "none", "-o", "ControlPersist=no", "--"]).arg(&place.address);
+    let output = timeout(settings.connect_timeout.get(), ssh.output()).await.ok()?.ok()?;
+    Some(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn whole_seconds(time: Period) -> u64 {
+    time.get().as_secs().max(1)
 }
 
 /// Asks ssh where `place` leads by its configuration. Only for better words: nothing depends on it.

@@ -19,6 +19,8 @@ mod fleet;
 mod host;
 mod http;
 mod local;
+#[cfg(test)]
+mod local_tests;
 mod master;
 mod mux;
 mod receipt;

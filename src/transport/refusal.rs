@@ -2,6 +2,7 @@
 //!
 //! Apart because it is knowledge of another program's words, and because the way out is worth more than the words.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::capability::Fault;
@@ -26,13 +27,13 @@ impl Place {
     fn options(&self) -> String {
         let mut options = String::new();
         if let Some(config) = &self.config {
-            options.push_str(&format!("-F {} ", shell_word(&config.display().to_string())));
+            let _ = write!(options, "-F {} ", shell_word(&config.display().to_string()));
         }
         if let Some(port) = self.port {
-            options.push_str(&format!("-p {port} "));
+            let _ = write!(options, "-p {port} ");
         }
         if let Some(user) = &self.user {
-            options.push_str(&format!("-l {} ", shell_word(user)));
+            let _ = write!(options, "-l {} ", shell_word(user));
         }
         options
     }
@@ -89,6 +90,11 @@ pub(super) fn is_crowded(said: &str) -> bool {
                 || line.starts_with("banner exchange:")
         })
         && !said.contains("timed out")
+}
+
+/// Whether it was a jump host or proxy that closed: its own words are not among these.
+pub(super) fn is_behind_proxy(said: &str) -> bool {
+    said.contains("UNKNOWN port 65535")
 }
 
 /// The fault for what ssh said.

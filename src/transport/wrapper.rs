@@ -84,7 +84,11 @@ pub(super) struct Errand {
 impl Errand {
     /// Runs `command`; an action leaves `receipt`, a probe nothing.
     pub(super) fn command(nonce: String, command: &Command, receipt: Option<&Receipt>) -> Self {
-        let mut body = String::from("set --;read -r rb_s </proc/$$/stat;set -- ${rb_s##*) };rb_g=${3:-$$};rb_t=${20:-0};set --;");
+        // LEAD has read it already, unless there was a `setsid` or `sudo` since
+        let mut body = String::from(
+            "if [ $# -gt 20 ];then shift 2;else read -r rb_s </proc/$$/stat;set -- ${rb_s##*) };fi;\
+             rb_g=${3:-$$};rb_t=${20:-0};set --;",
+        );
         let script = matches!(command.program, Program::Script { .. });
         if let Some(receipt) = receipt {
             body.push_str(&receipt.locate());
