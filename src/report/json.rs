@@ -76,6 +76,20 @@ impl serde_json::ser::Formatter for Harmless {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn one_line_for_each_event_and_none_for_progress() {
+        let (out, lines) = Sink::captured();
+        let tape = sample::failure();
+        sample::play(&tape.told, &Json::new(out), |_| {});
+        let text = lines.text();
+        let read: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read.len(), tape.records().len());
+        assert_eq!(read[0]["at"], "2026-11-22T03:15:00Z");
+        let event: Event = serde_json::from_value(read[0]["event"].clone()).unwrap();
+        assert_eq!(event, tape.records()[0].1);
+    }
 
     #[test]
     fn a_line_is_harmless_and_reads_back_the_same() {

@@ -260,6 +260,48 @@ mod tests {
     use crate::report::sample::{self, Tape};
     use crate::report::{Closing, Keeper, Sink};
 
+    /// A terminal that is a file, and what was written to it.
+    fn terminal() -> (Term, impl Fn() -> String) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (read, write) = (file.reopen().unwrap(), file.reopen().unwrap());
+        (Term::read_write_pair(read, write), move || std::fs::read_to_string(file.path()).unwrap())
+    }
+
+    #[test]
+    fn a_prompt_has_the_terminal_alone_and_nothing_is_lost() {
+        let (term, written) = terminal();
+        let (data, table) = Sink::captured();
+        let live = Live::new(term, Data::pipe(data), Styles::plain(), Arc::new(sample::Still::new()));
+        let tape = sample::read_only();
+        let before = live.suspend(|| {
+            let before = written();
+            sample::play(&tape.told, &live, |_| {});
+            thread::sleep(TICK * 3);
+            assert_eq!(written(), before);
+            assert_eq!(table.text(), "");
+            before
+        });
+        let after = written();
+        assert!(after[before.len()..].contains("dfw-mail01 importers: failed: unreachable"), "{after}");
+        assert!(table.text().contains("dfw-jobs01\t5663\tbored"));
+        live.finish();
+        live.say(vec![Line::text("afterwards")]);
+        assert!(written().contains("afterwards"));
+    }
+
+    #[test]
+    fn it_leaves_a_clean_screen_in_the_middle_of_a_roll() {
+        let (term, written) = terminal();
+        let live = Live::new(term, Data::pipe(Sink::captured().0), Styles::plain(), Arc::new(sample::Still::new()));
+        sample::play(&sample::side_by_side().told[..5], &live, |_| {});
+        thread::sleep(TICK * 3);
+        drop(live);
+        let written = written();
+        assert!(written.contains("restart 0/3 hosts"), "{written:?}");
+        // the heading and two rows are gone, and the cursor stands where they began
+        assert!(written.ends_with("\r\x1b[3A\x1b[J"), "{written:?}");
+    }
+
     /// For eyes: `RUN=crowd cargo test --lib report::live -- --ignored --nocapture` in a terminal.
     #[test]
     #[ignore = "paints on the terminal for somebody to look at"]

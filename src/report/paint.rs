@@ -22,7 +22,8 @@ impl Painter {
     /// The text that puts `above` where the last frame began and `frame` under it, on a terminal of so many columns.
     /// Nothing when nothing would change.
     pub fn paint(&mut self, above: &[Line], frame: Vec<Line>, columns: usize, styles: &Styles) -> Option<String> {
-        if above.is_empty() && frame == self.frame && columns == self.columns {
+        let as_before = frame == self.frame && (columns == self.columns || frame.is_empty());
+        if above.is_empty() && as_before {
             return None;
         }
         let height: usize = self.frame.iter().map(|line| wrapped_height(line, columns)).sum();
@@ -53,7 +54,7 @@ mod tests {
         let styles = Styles::plain();
         let mut painter = Painter::default();
         assert_eq!(
-            painter.paint(&[], Vec::new(), 0, &styles),
+            painter.paint(&[], Vec::new(), 80, &styles),
             None,
             "an empty frame writes nothing: a prompt may have the terminal"
         );
