@@ -138,7 +138,7 @@ pub enum Event {
     ObservedBefore {
         /// Where.
         at: StepHost,
-        /// The observations, one a check that needs one, by the check's number.
+        /// The observations, each with the number of the check that needs it.
         observations: Vec<(usize, Observation)>,
     },
     /// An action is about to be sent. Written and synced before it is.

@@ -210,7 +210,7 @@ pub struct RunState {
     /// Each step on each host that has begun its life.
     pub steps: BTreeMap<StepHost, StepState>,
     /// What each step observed on its host before it acted, by check.
-    pub before: BTreeMap<StepHost, BTreeMap<usize, Observation>>,
+    pub before: BTreeMap<StepHost, Vec<(usize, Observation)>>,
     /// Captured values.
     pub captured: BTreeMap<StepHost, BTreeMap<String, serde_json::Value>>,
     /// Preconditions that were overridden.
@@ -310,7 +310,7 @@ impl RunState {
                 self.stopped_rolls.insert(step.clone(), why.clone());
             }
             Event::ObservedBefore { at, observations } => {
-                self.before.insert(at.clone(), observations.iter().cloned().collect());
+                self.before.insert(at.clone(), observations.clone());
             }
             Event::StepStarted { at, attempt, .. } => self.turn(at, "step-started", &Turn::Start { attempt: *attempt })?,
             Event::StepActed { at, attempt, end, .. } => {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::parse::Parse;
 use super::pattern::HostPattern;
 use super::template::Template;
-use crate::vocab::{Location, Period};
+use crate::vocab::{HostName, Location, Observation, Period, Reply};
 
 /// A read-only observation, as declared.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +33,40 @@ pub struct Probe {
     /// Where it is declared.
     #[serde(skip)]
     pub location: Location,
+}
+
+impl Probe {
+    /// What a reply from `host` means to this probe: the exit status judged, the output parsed.
+    pub fn observe(&self, host: HostName, reply: Reply, took: Period) -> Observation {
+        let mut observation = Observation { host, reply, took, rows: None, value: None, problems: Vec::new() };
+        let text = match &observation.reply {
+            Reply::Command { exit, stdout, stderr } => {
+                if !self.exits.contains(exit) {
+                    let said = crate::vocab::neutral::one_line(stderr.trim().lines().next_back().unwrap_or_default());
+                    let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+                    observation.problems.push(format!("exit status {exit}{said}"));
+                }
+                stdout.as_str()
+            }
+            Reply::Tcp { reply } => reply.as_str(),
+            Reply::Http { body, .. } => body.as_str(),
+            Reply::Nothing { reason, detail } => {
+                let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+                observation.problems.push(format!("{}{detail}", reason.words()));
+                return observation;
+            }
+        };
+        // an output after a bad exit status is evidence, but no table to judge by
+        if observation.problems.is_empty() {
+            if let Some(parse) = &self.parse {
+                let parsed = parse.read(text);
+                observation.rows = parsed.rows;
+                observation.value = parsed.value;
+                observation.problems = parsed.problems;
+            }
+        }
+        observation
+    }
 }
 
 /// How a probe looks.

@@ -60,6 +60,35 @@ pub struct Step {
     pub location: Location,
 }
 
+impl Step {
+    /// A step with nothing but an id and a name: an empty block.
+    pub fn bare(id: &str, name: &str, location: Location) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            says: None,
+            kind: StepKind::Block(Vec::new()),
+            hosts: None,
+            once: false,
+            condition: None,
+            skip_if: None,
+            preconditions: Vec::new(),
+            warnings: Vec::new(),
+            rollout: Rollout::default(),
+            timeout: None,
+            retry: None,
+            checks: Vec::new(),
+            capture: Vec::new(),
+            on_failure: OnFailure::default(),
+            undo: None,
+            repeatable: false,
+            settle: None,
+            sudo: None,
+            location,
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]

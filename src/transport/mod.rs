@@ -3,7 +3,45 @@
 //! Two capabilities: [`Inspect`] looks and has no method that changes anything; [`Operate`] adds the methods that do.
 //! A dry run is given the first, a run the second: that a dry run changes nothing is a matter of types, not of care.
 //! Apart from the engine so that the same plan runs over ssh, on this machine, or on a script of answers.
+//!
+//! From the bottom up: `mux`, `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
+//! machine, each a `channel`; `wrapper`, `receipt` and `control` are what is said over it; `exchange` says it, `conduct`
+//! and `stop` mind the time; `dial`, `tcp` and `http` are the conversations; `host` puts it together.
 
 pub mod capability;
+mod channel;
+mod conduct;
+mod connection;
+mod control;
+mod dial;
+mod exchange;
+mod fleet;
+mod host;
+mod http;
+mod local;
+#[cfg(test)]
+mod local_tests;
+mod master;
+mod mux;
+mod receipt;
+mod refusal;
+pub mod scripted;
+mod ssh;
+mod stop;
+mod tcp;
+mod wrapper;
+#[cfg(test)]
+mod wrapper_tests;
 
 pub use capability::{Act, Ended, Fault, Finished, HttpReply, Inspect, Look, Operate, OutputSink, Pending, Probe, Seen, Stream};
+pub use fleet::{Fleet, Settings};
+pub use local::Local;
+pub use scripted::Scripted;
+pub use ssh::Ssh;
+
+/// A random mark for one command, that nothing on the host can know beforehand.
+fn nonce() -> Result<String, String> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| format!("no random numbers: {error}"))?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}

@@ -170,6 +170,18 @@ impl Masker {
         self.needles.first().map_or(0, String::len)
     }
 
+    /// Where a known form starts that lies across `cut`, the first such.
+    fn straddling(&self, text: &str, cut: usize) -> Option<usize> {
+        let starts = self.needles.iter().filter_map(|needle| {
+            let mut from = cut.saturating_sub(needle.len() - 1);
+            while !text.is_char_boundary(from) {
+                from -= 1;
+            }
+            text[from..].find(needle.as_str()).map(|at| from + at).filter(|start| *start < cut && start + needle.len() > cut)
+        });
+        starts.min()
+    }
+
     /// `text` with every known form replaced.
     pub fn mask(&self, text: &str) -> String {
         let mut masked = text.to_owned();
@@ -228,8 +240,12 @@ impl StreamMasker {
                 }
             }
         }
-        // a needle that lies across the cut would be torn: mask first, then hold back the raw tail
-        let cut = self.held.len() - keep;
+        // a secret whose own end looks like the start of another must not be cut in two: it is held back whole, or
+        // let go whole
+        let mut cut = self.held.len() - keep;
+        while let Some(start) = masker.straddling(&self.held, cut) {
+            cut = start;
+        }
         let tail = self.held.split_off(cut);
         let ready = masker.mask(&self.held);
         self.held = tail;

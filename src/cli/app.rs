@@ -1,0 +1,169 @@
+//! The program's arguments as a whole, and its way from them to an exit status.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use super::error::CliError;
+use super::exit;
+use super::{
+    abandon, audit, check, completions, hosts, list, man, resolve, resume, run, show,
+};
+
+/// Run an operator's procedures on a fleet over ssh: look, then touch; resume; audit
+#[derive(Debug, Parser)]
+#[command(name = "runbook", version, after_help = exit::TABLE, infer_subcommands = false)]
+pub struct App {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every subcommand takes.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The folder of runbooks; without it, the nearest `runbooks/` upward from here
+    #[arg(long, value_name = "DIR", env = "RUNBOOK_BOOK", global = true)]
+    pub(super) book: Option<PathBuf>,
+    /// An inventory file; given again, each is laid over the ones before. Without it, the book's `inventory.yaml`;
+    /// a file whose hosts the book knows may be laid over that with `-i`
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub(super) inventory: Vec<PathBuf>,
+    /// Where runs are kept; without it `/var/lib/runbook` for root, `$XDG_STATE_HOME/runbook` for others
+    #[arg(long, value_name = "DIR", env = "RUNBOOK_STATE_DIR", global = true)]
+    pub(super) state_dir: Option<PathBuf>,
+    /// How to print: text for people; json, one document for a query, one event a line for a run
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    pub(super) format: Format,
+    /// When to use colour; NO_COLOR is honoured
+    #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN", global = true)]
+    pub(super) color: When,
+    /// Say more about what the program itself does (again for more)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(super) verbose: u8,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::Args),
+    Show(show::Args),
+    Run(run::Args),
+    Resume(resume::Args),
+    Resolve(resolve::Args),
+    Abandon(abandon::Args),
+    Check(check::Args),
+    Hosts(hosts::Args),
+    Audit(audit::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+impl Global {
+    /// Whether to colour what goes to stderr.
+    pub(super) fn colours_stderr(&self) -> bool {
+        self.colours(std::io::stderr().is_terminal())
+    }
+
+    /// Whether to colour what goes to stdout.
+    pub(super) fn colours_stdout(&self) -> bool {
+        self.colours(std::io::stdout().is_terminal())
+    }
+
+    fn colours(&self, terminal: bool) -> bool {
+        match self.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => terminal && super::context::variable("NO_COLOR").is_none_or(|value| value.is_empty()),
+        }
+    }
+}
+
+/// The program: reads its arguments, does what they say, gives the exit status.
+pub fn main() -> ExitCode {
+    let app = match App::try_parse() {
+        Ok(app) => app,
+        Err(error) => {
+            // help and version are no errors
+            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    log(app.global.verbose);
+    let global = app.global.clone();
+    let result = match app.command {
+        Command::List(args) => list::list(&global, &args),
+        Command::Show(args) => show::show(&global, &args),
+        Command::Run(args) => run::run(&global, &args),
+        Command::Resume(args) => resume::resume(&global, &args),
+        Command::Resolve(args) => resolve::resolve(&global, &args),
+        Command::Abandon(args) => abandon::abandon(&global, &args),
+        Command::Check(args) => check::check(&global, &args),
+        Command::Hosts(args) => hosts::hosts(&global, &args),
+        Command::Audit(args) => audit::audit(&global, &args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
+    };
+    ExitCode::from(result.unwrap_or_else(|error| tell(&global, &error)))
+}
+
+/// Tells an error and gives its exit status.
+fn tell(global: &Global, error: &CliError) -> u8 {
+    let mut out = std::io::stderr().lock();
+    let colour = global.colours_stderr();
+    if global.format == Format::Json {
+        let faults = error.diagnostics.as_ref().map(crate::source::Diagnostics::to_json);
+        let document = serde_json::json!({
+            "error": { "exit": error.exit, "messages": error.messages, "hints": error.hints, "faults": faults }
+        });
+        let _ = writeln!(std::io::stdout().lock(), "{document}");
+    }
+    if let Some(diagnostics) = &error.diagnostics {
+        let _ = write!(out, "{}", diagnostics.render(colour));
+    }
+    let (red, cyan, off) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
+    for message in &error.messages {
+        let _ = writeln!(out, "{red}error:{off} {}", crate::vocab::neutral::neutralise(message));
+    }
+    for hint in &error.hints {
+        let _ = writeln!(out, "{cyan}hint:{off} {}", crate::vocab::neutral::neutralise(hint));
+    }
+    error.exit
+}
+
+/// Sends the program's own log to stderr: warnings always, more with `-v`.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "runbook=info,warn",
+        2 => "runbook=debug,info",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RUNBOOK_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+}

@@ -1,0 +1,174 @@
+//! Conducting a run from an open journal to its last screen: what `run` and `resume` share.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::app::{Format, Global};
+use super::context::control_dir;
+use super::error::CliError;
+use super::outline;
+use super::signals;
+use super::terminal::Terminal;
+use super::view::View;
+use crate::engine::{Crew, Interrupt, Options, Recorder, perform};
+use crate::event::{Event, Observer, RunState};
+use crate::journal::{EventLog, Journal, Replay};
+use crate::plan::Plan;
+use crate::report::{Closing, Keeper, Story};
+use crate::transport::{Fleet, Settings};
+use crate::vocab::{Clock, Masker, SystemClock};
+
+/// A run whose journal is open.
+pub(super) struct Conduct<'a> {
+    pub(super) global: &'a Global,
+    pub(super) plan: &'a Plan,
+    pub(super) options: &'a Options,
+    pub(super) journal: Journal,
+    /// What the journal holds already; the first event of this stretch not among it.
+    pub(super) past: Replay,
+    /// What begins this stretch, when it is not the run's own beginning.
+    pub(super) resumed: Option<Event>,
+}
+
+/// The runtime: few threads, since the work is waiting.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(super::exit::FAILED, format!("the runtime could not start: {error}")))
+}
+
+/// The hosts, reached for real.
+pub(super) fn fleet(parallel: usize) -> Fleet {
+    let mut settings = Settings::new(control_dir());
+    settings.parallel = settings.parallel.min(parallel.max(1));
+    Fleet::new(settings)
+}
+
+impl Conduct<'_> {
+    /// Runs it and tells the end. Gives the exit status.
+    pub(super) fn run(self) -> Result<u8, CliError> {
+        let runtime = runtime()?;
+        let view = Arc::new(View::new(self.global));
+        let text = self.global.format == Format::Text;
+        let run = self.past.state.opened.run.clone();
+        let masker = Masker::new(self.plan.scopes.iter().flat_map(|scope| scope.secrets.values()).map(|s| s.expose()));
+        let story = Story::from_records(self.past.records.iter().map(|record| (record.at, record.event.clone())));
+        let keeper = Arc::new(Keeper::resuming(story));
+        // a stretch's first event was written before there was anyone to tell
+        if self.resumed.is_none() {
+            for record in &self.past.records {
+                view.observer.event(record.at, &record.event, &self.past.state);
+            }
+        }
+        let observers: Vec<Arc<dyn Observer>> = vec![keeper.clone(), view.observer.clone()];
+        let torn = self.journal.torn_note();
+        let recorder = Recorder::new(
+            self.past.state.clone(),
+            Box::new(self.journal) as Box<dyn EventLog>,
+            Arc::new(SystemClock) as Arc<dyn Clock>,
+            observers,
+            masker,
+        );
+        let interrupt = Interrupt::new();
+        let fleet = fleet(self.options.parallel);
+        let terminal = Terminal::new(view.clone(), interrupt.clone(), outline::short(self.plan));
+        let plan = self.plan;
+        let options = self.options;
+        let resumed = self.resumed;
+        let result = runtime.block_on(async {
+            let listening = signals::listen(interrupt.clone(), Some(recorder.clone()));
+            let performed = async {
+                if let Some(event) = resumed {
+                    recorder.record(event).await?;
+                }
+                if let Some(note) = torn {
+                    recorder.record(note).await?;
+                }
+                let crew = Crew {
+                    plan,
+                    fleet: &fleet,
+                    operator: &terminal,
+                    recorder: &recorder,
+                    interrupt: interrupt.clone(),
+                    options,
+                    run: run.clone(),
+                };
+                perform(crew).await
+            }
+            .await;
+            if let Ok(listening) = listening {
+                listening.abort();
+            }
+            performed
+        });
+        if let Some(live) = &view.live {
+            live.finish();
+        }
+        let story = keeper.story();
+        let (exit, why, error) = match result {
+            Ok(ending) => (ending.exit(), last_word(&story), None),
+            Err(error) => {
+                let error = CliError::from(error);
+                (error.exit, error.messages.join("; "), Some(error))
+            }
+        };
+        if text {
+            let closing = Closing::new(view.styles.clone(), TimeZone::system(), view.columns).program(program(self.global));
+            view.prose.write(&closing.shown(&story, exit, &why));
+        }
+        // a blocking prompt may still hold a thread; nothing of the run is left to wait for
+        runtime.shutdown_background();
+        match error {
+            Some(error) if !text => Err(error),
+            Some(error) => {
+                for hint in &error.hints {
+                    view.prose.write(&format!("hint: {hint}\n"));
+                }
+                Ok(exit)
+            }
+            None => Ok(exit),
+        }
+    }
+}
+
+/// What the stretch's last event says of its end.
+fn last_word(story: &Story) -> String {
+    let last = story.records().iter().rev().find_map(|(_, event)| match event {
+        Event::Stopped { why, .. } | Event::Ended { why, .. } => Some(why.clone()),
+        _ => None,
+    });
+    last.unwrap_or_default()
+}
+
+/// The words in front of a command that goes on from here: the program with the global options it was given.
+pub(super) fn program(global: &Global) -> String {
+    use crate::vocab::quote::shell_word;
+    let mut words = vec!["runbook".to_owned()];
+    // what stands in the environment will stand there again
+    let from_environment = |name: &str, value: &std::path::Path| {
+        super::context::variable(name).is_some_and(|set| std::path::Path::new(&set) == value)
+    };
+    if let Some(book) = &global.book {
+        if !from_environment("RUNBOOK_BOOK", book) {
+            words.extend(["--book".to_owned(), shell_word(&book.display().to_string())]);
+        }
+    }
+    for file in &global.inventory {
+        words.extend(["-i".to_owned(), shell_word(&file.display().to_string())]);
+    }
+    if let Some(dir) = &global.state_dir {
+        if !from_environment("RUNBOOK_STATE_DIR", dir) {
+            words.extend(["--state-dir".to_owned(), shell_word(&dir.display().to_string())]);
+        }
+    }
+    words.join(" ")
+}
+
+/// Whether a run is unfinished and acts on any of these hosts.
+pub(super) fn touches(state: &RunState, plan: &Plan) -> bool {
+    let hosts = plan.changed_hosts();
+    state.opened.changes && state.opened.steps.iter().any(|step| step.hosts.iter().any(|host| hosts.contains(host)))
+}

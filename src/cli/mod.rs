@@ -1,0 +1,29 @@
+//! The command line: the only place with a terminal, an environment and exit codes.
+//!
+//! One file a subcommand, each an `Args` (its doc comment is the help) and one function; around them what they share:
+//! the book that is found, the state folder, who is at the keyboard, what an error costs.
+
+mod abandon;
+mod app;
+mod audit;
+mod check;
+mod completions;
+mod conduct;
+mod context;
+mod error;
+mod exit;
+mod hosts;
+mod identity;
+mod list;
+mod man;
+mod outline;
+mod params;
+mod resolve;
+mod resume;
+mod run;
+mod show;
+mod signals;
+mod terminal;
+mod view;
+
+pub use app::{App, main};

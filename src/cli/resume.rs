@@ -1,0 +1,251 @@
+//! `runbook resume`
+
+use std::path::PathBuf;
+
+use super::app::Global;
+use super::conduct::Conduct;
+use super::context::{self, Context};
+use super::error::CliError;
+use super::run::{INVENTORY, Word, load};
+use super::{exit, identity, params, terminal};
+use crate::event::{Event, Opened, Resumed};
+use crate::journal::{EventLog as _, FindError, Integrity, Replay, RunListing, Store};
+use crate::plan::make::{Making, RunFacts};
+use crate::plan::{Given, Plan, bind};
+use crate::vocab::{Clock as _, Digest, RunId, SystemClock};
+
+/// Go on with a run that was interrupted, failed, or whose program was killed
+///
+/// Without RUN it goes on with your latest unfinished run. What was done is not done again: a step whose action had
+/// ended repeats only its checks; a step whose outcome is unknown is settled first.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  runbook resume                      your latest unfinished run
+  runbook resume latest --yes         the latest run of anyone
+  runbook resume 20261122T0315        by the beginning of its id
+  runbook resume --retry              run failed actions again without asking")]
+pub(super) struct Args {
+    /// The run: its id, a unique beginning of it, or `latest`
+    run: Option<String>,
+    /// Go on although the runbook, its files or its hosts changed; the difference is shown
+    #[arg(long)]
+    accept_changes: bool,
+    /// Run actions that had failed again, without asking
+    #[arg(long)]
+    retry: bool,
+    /// Secrets: `name=@FILE`, `name=env:VARIABLE`; other parameters are the run's
+    #[arg(long = "secret", value_name = "NAME=SOURCE")]
+    secrets: Vec<String>,
+    #[command(flatten)]
+    word: Word,
+}
+
+pub(super) fn resume(global: &Global, args: &Args) -> Result<u8, CliError> {
+    let operator = identity::operator(args.word.operator.as_deref())?;
+    let store = context::store(global)?;
+    let id = match &args.run {
+        Some(text) => find(&store, text)?,
+        None => latest(&store, &operator.name)?,
+    };
+    let (past, mut journal) = store.reopen(&id)?;
+    sound(&past, &id)?;
+    resumable(&past, &id)?;
+    let opened = (*past.state.opened).clone();
+    let mut options = args.word.options(&operator.name)?;
+    options.retry = args.retry;
+    // a run that began in an emergency is in one still
+    options.emergency |= opened.emergency;
+    options.reason = options.reason.or_else(|| opened.reason.clone());
+
+    let plan = plan_again(global, &opened, &args.secrets, &options)?;
+    args.word.check(&plan)?;
+    let changed = plan.digest != opened.plan;
+    if changed {
+        let difference = difference(&store, &opened, &plan);
+        if !args.accept_changes {
+            return Err(CliError::new(exit::DRIFT, format!("the plan changed since the run began:\n{difference}"))
+                .hint("`--accept-changes` goes on with what it is now; `runbook abandon` ends the run"));
+        }
+        crate::report::Sink::stderr().write(&format!("The plan changed since the run began, and that is accepted:\n{difference}\n"));
+        let texts: Vec<(Digest, Vec<u8>)> =
+            plan.texts.iter().map(|text| (text.digest.clone(), text.bytes.clone())).collect();
+        journal.keep_texts(&texts)?;
+    }
+    let resumed = Event::Resumed(Box::new(Resumed {
+        operator,
+        admin_host: identity::admin_host(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        plan: plan.digest.clone(),
+        accepted_changes: changed,
+        reason: args.word.reason.clone(),
+        emergency: args.word.emergency,
+        hosts: plan.host_entries(),
+        steps: plan.step_entries(),
+        texts: plan.text_entries(),
+    }));
+    Conduct { global, plan: &plan, options: &options, journal, past, resumed: Some(resumed) }.run()
+}
+
+/// A run by what was typed.
+pub(super) fn find(store: &Store, text: &str) -> Result<RunId, CliError> {
+    store.find(text).map_err(|error| match error {
+        FindError::Journal(error) => error.into(),
+        other => CliError::usage(other).hint("`runbook audit list` shows the runs"),
+    })
+}
+
+/// The operator's latest unfinished run, when it is clear which one that is.
+fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
+    let unfinished = store.unfinished()?;
+    let describe = |listing: &RunListing| match &listing.summary {
+        Ok(summary) => format!(
+            "{}  {}  {}  by {}",
+            listing.run,
+            summary.opened_at.strftime("%Y-%m-%d %H:%M UTC"),
+            summary.opened.runbook,
+            crate::vocab::neutral::one_line(&summary.opened.operator.name)
+        ),
+        Err(error) => format!("{}  {error}", listing.run),
+    };
+    let [only] = unfinished.as_slice() else {
+        if unfinished.is_empty() {
+            return Err(CliError::usage("there is no unfinished run").hint("`runbook audit list` shows the runs"));
+        }
+        return choose(&unfinished, &describe);
+    };
+    let Ok(summary) = &only.summary else { return choose(&unfinished, &describe) };
+    let age = SystemClock.now().duration_since(summary.opened_at);
+    let theirs = summary.opened.operator.name != operator;
+    if theirs || age > jiff::SignedDuration::from_hours(12) {
+        return choose(&unfinished, &describe);
+    }
+    Ok(only.run.clone())
+}
+
+/// Asks which run is meant, or names the candidates where nobody can be asked.
+fn choose(unfinished: &[RunListing], describe: &dyn Fn(&RunListing) -> String) -> Result<RunId, CliError> {
+    let names: Vec<String> = unfinished.iter().map(describe).collect();
+    if terminal::is_there() {
+        let chosen = inquire::Select::new("Which run?", names.clone()).prompt();
+        if let Ok(chosen) = chosen {
+            if let Some(at) = names.iter().position(|name| *name == chosen) {
+                return Ok(unfinished[at].run.clone());
+            }
+        }
+        return Err(CliError::new(exit::DECLINED, "no run was chosen"));
+    }
+    let why = match unfinished.len() {
+        1 => "the unfinished run is another operator's, or over 12 hours old",
+        _ => "several runs are unfinished",
+    };
+    Err(CliError::new(exit::DECLINED, format!("{why}:\n  {}", names.join("\n  "))).hint("name it: `runbook resume RUN`"))
+}
+
+/// Refuses a journal that does not verify.
+pub(super) fn sound(past: &Replay, id: &RunId) -> Result<(), CliError> {
+    match &past.integrity {
+        Integrity::Intact | Integrity::Unfinished { .. } | Integrity::Torn { .. } => Ok(()),
+        Integrity::Broken { .. } | Integrity::BrokenFile { .. } => Err(CliError::new(
+            exit::JOURNAL,
+            format!("the journal of {id} does not verify: {}", past.integrity),
+        )
+        .hint(format!("`runbook audit verify {id}` says where"))),
+    }
+}
+
+/// Refuses a run that is over.
+pub(super) fn resumable(past: &Replay, id: &RunId) -> Result<(), CliError> {
+    use crate::event::RunStatus;
+    match &past.state.status {
+        RunStatus::Open | RunStatus::Stopped { .. } => Ok(()),
+        RunStatus::Ended { exit, .. } => {
+            Err(CliError::usage(format!("the run {id} is over: it ended with exit status {exit}"))
+                .hint(format!("`runbook audit show {id}` tells its story")))
+        }
+        RunStatus::Abandoned { reason } => {
+            Err(CliError::usage(format!("the run {id} was abandoned: {}", crate::vocab::neutral::one_line(reason))))
+        }
+    }
+}
+
+/// Makes the plan of a run anew from its book as it is now.
+fn plan_again(
+    global: &Global,
+    opened: &Opened,
+    secrets: &[String],
+    options: &crate::engine::Options,
+) -> Result<Plan, CliError> {
+    let book = global.book.clone().unwrap_or_else(|| PathBuf::from(&opened.book));
+    let context = if global.inventory.is_empty() {
+        Context::open_at(&book, opened.inventories.iter().map(PathBuf::from).collect())?
+    } else {
+        Context::open(&Global { book: Some(book), ..global.clone() })?
+    };
+    let runbook = load(&context, &opened.runbook)?;
+    let mut given: Given = params::read(&runbook.params, secrets)?;
+    given.positional.clear();
+    for (name, value) in &opened.params {
+        let secret = runbook
+            .params
+            .iter()
+            .any(|param| param.name == *name && param.kind == crate::model::ParamType::Secret);
+        if !secret {
+            given.named.push((name.clone(), value.clone()));
+        }
+    }
+    params::ask_for_secrets(&runbook.params, &mut given)?;
+    let bound = bind::bind(&runbook.params, &given, &context.inventory).map_err(|faults| {
+        let mut error = CliError::from(faults);
+        error.hints = vec!["give secrets again with `--secret NAME=@FILE` or `--secret NAME=env:VARIABLE`".to_owned()];
+        error
+    })?;
+    let facts =
+        RunFacts { operator: options.operator.clone(), reason: options.reason.clone(), emergency: options.emergency };
+    let making = Making { inventory: &context.inventory, params: bound, limit: opened.limit.clone(), run: facts };
+    Ok(Plan::make(&runbook, making)?)
+}
+
+/// What is another now than when the run began, for people.
+fn difference(store: &Store, opened: &Opened, plan: &Plan) -> String {
+    let mut lines = Vec::new();
+    for text in &plan.texts {
+        match opened.texts.iter().find(|before| before.name == text.name) {
+            Some(before) if before.digest == text.digest => {}
+            Some(before) => {
+                let old = store.text(&opened.run, &before.digest).unwrap_or_default();
+                lines.push(format!("  {}:", text.name));
+                lines.extend(changed_lines(&String::from_utf8_lossy(&old), &String::from_utf8_lossy(&text.bytes)));
+            }
+            None => lines.push(format!("  {} is new", text.name)),
+        }
+    }
+    for before in &opened.texts {
+        let known = before.name.starts_with(INVENTORY) || plan.texts.iter().any(|text| text.name == before.name);
+        if !known {
+            lines.push(format!("  {} is gone", before.name));
+        }
+    }
+    let hosts = plan.host_entries();
+    if hosts != opened.hosts {
+        lines.push("  the hosts, their addresses or users are others".to_owned());
+    }
+    if plan.step_entries() != opened.steps {
+        lines.push("  the steps, or the hosts they go to, are others".to_owned());
+    }
+    if lines.is_empty() {
+        lines.push("  a variable, port or sudo setting of a host, or a parameter of an included runbook".to_owned());
+    }
+    crate::vocab::neutral::neutralise(&lines.join("\n"))
+}
+
+/// The lines that two texts do not share at their place: enough to see what was changed.
+fn changed_lines(old: &str, new: &str) -> Vec<String> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let same_start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let most = old.len().min(new.len()) - same_start;
+    let same_end = old.iter().rev().zip(new.iter().rev()).take(most).take_while(|(a, b)| a == b).count();
+    let removed = old[same_start..old.len() - same_end].iter().map(|line| format!("    - {line}"));
+    let added = new[same_start..new.len() - same_end].iter().map(|line| format!("    + {line}"));
+    std::iter::once(format!("    line {}:", same_start + 1)).chain(removed).chain(added).collect()
+}

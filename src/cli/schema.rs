@@ -1,0 +1,39 @@
+//! `runbook schema`
+
+use super::error::CliError;
+use super::exit;
+use crate::source::schema;
+
+/// Print a JSON Schema, for editors and other programs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+An editor with the YAML language server completes and checks a runbook that begins with
+  # yaml-language-server: $schema=../schemas/runbook.schema.json")]
+pub(super) struct Args {
+    /// Of what
+    #[arg(value_enum, default_value_t = Of::Runbook)]
+    of: Of,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Of {
+    /// A runbook.
+    Runbook,
+    /// An inventory.
+    Inventory,
+    /// book.yaml.
+    Book,
+    /// An event of a journal, or of `--format json`.
+    Event,
+}
+
+pub(super) fn schema(args: &Args) -> Result<u8, CliError> {
+    let document = match args.of {
+        Of::Runbook => schema::runbook(),
+        Of::Inventory => schema::inventory(),
+        Of::Book => schema::book(),
+        Of::Event => schema::event(),
+    };
+    crate::report::Sink::stdout().write(&schema::text(&document));
+    Ok(exit::OK)
+}

@@ -1,0 +1,113 @@
+//! The person at the terminal, or the lack of one.
+
+use std::future::Future;
+use std::io::IsTerminal as _;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use inquire::{Confirm, InquireError, Select, Text};
+
+use super::view::View;
+use crate::engine::{Interrupt, Operator, Question, Response};
+use crate::event::Choice;
+use crate::vocab::neutral::neutralise;
+
+/// Asks at the terminal; without one every question answers no.
+pub(super) struct Terminal {
+    view: Arc<View>,
+    interrupt: Interrupt,
+    /// What is shown in front of the question whether to start.
+    outline: String,
+}
+
+impl Terminal {
+    pub(super) fn new(view: Arc<View>, interrupt: Interrupt, outline: String) -> Self {
+        Self { view, interrupt, outline }
+    }
+}
+
+/// Whether there is someone to ask.
+pub(super) fn is_there() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+impl Operator for Terminal {
+    fn ask<'a>(&'a self, question: &'a Question) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
+        let view = self.view.clone();
+        let outline = self.outline.clone();
+        let question = question.clone();
+        let interrupt = self.interrupt.clone();
+        Box::pin(async move {
+            if !is_there() {
+                return Response::NoTerminal;
+            }
+            // a prompt blocks its thread; the run's other hosts must go on meanwhile
+            let asked = tokio::task::spawn_blocking(move || match &view.live {
+                Some(live) => live.suspend(|| prompt(&question, &outline, &view)),
+                None => prompt(&question, &outline, &view),
+            });
+            match asked.await {
+                Ok(Ok(response)) => response,
+                Ok(Err(InquireError::OperationInterrupted)) => {
+                    interrupt.raise();
+                    Response::No
+                }
+                Ok(Err(_)) | Err(_) => Response::No,
+            }
+        })
+    }
+}
+
+fn prompt(question: &Question, outline: &str, view: &View) -> Result<Response, InquireError> {
+    let yes_or_no = |text: &str, help: &str| -> Result<Response, InquireError> {
+        let answer = Confirm::new(text).with_default(false).with_help_message(help).prompt()?;
+        Ok(if answer { Response::Yes } else { Response::No })
+    };
+    match question {
+        Question::Start { text } => {
+            view.prose.write(outline);
+            yes_or_no(text, "y starts it; --dry-run shows every command beforehand")
+        }
+        Question::Warning { id, says, typed: None } => {
+            view.prose.write(&format!("\nWarning {id}: {}\n", neutralise(says)));
+            yes_or_no("Have you read this, and go on?", "y goes on")
+        }
+        Question::Warning { id, says, typed: Some(text) } => {
+            view.prose.write(&format!("\nWarning {id}: {}\n", neutralise(says)));
+            let answer = Text::new(&format!("Type `{}` to go on:", neutralise(text))).prompt()?;
+            Ok(Response::Text(answer))
+        }
+        Question::Manual { at, says } => {
+            view.prose.write(&format!("\nBy hand, {at}:\n{}\n", neutralise(says)));
+            yes_or_no("Is it done?", "y when it is done; n makes the step fail")
+        }
+        Question::Failure { at, why, choices } => choose(&format!("{at} failed: {}", neutralise(why)), choices),
+        Question::InDoubt { at, why, choices } => choose(&format!("{at} is in doubt: {}", neutralise(why)), choices),
+    }
+}
+
+fn choose(text: &str, choices: &[Choice]) -> Result<Response, InquireError> {
+    let names: Vec<String> = choices.iter().map(|choice| name(*choice).to_owned()).collect();
+    let chosen = Select::new(text, names.clone()).prompt()?;
+    let Some(choice) = names.iter().position(|name| *name == chosen).and_then(|at| choices.get(at)) else {
+        return Ok(Response::No);
+    };
+    let reason = match choice {
+        Choice::Stop => String::new(),
+        _ => Text::new("Why? (for the audit; may be empty)").prompt_skippable()?.unwrap_or_default(),
+    };
+    Ok(Response::Chose(*choice, reason))
+}
+
+fn name(choice: Choice) -> &'static str {
+    match choice {
+        Choice::Retry => "retry: run the action again",
+        Choice::Recheck => "recheck: only look again whether it is well now",
+        Choice::Skip => "skip: take this host out and go on with the others",
+        Choice::Undo => "undo: run the step's undo command, then ask again",
+        Choice::Stop => "stop: do nothing more (the run can be resumed)",
+        Choice::Continue => "continue: go on with the next hosts",
+        Choice::Done => "done: it took effect",
+        Choice::NotDone => "not done: it did not take effect; run it again",
+    }
+}

@@ -1,0 +1,35 @@
+//! How a stretch of a run ends.
+
+/// How a stretch of a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// Everything was done and every check holds.
+    Done,
+    /// A step or a check failed.
+    Failed,
+    /// A precondition did not hold; nothing was changed.
+    Precondition,
+    /// Declined, or a question could not be asked; nothing further was done.
+    Declined,
+    /// Stopped with steps in doubt.
+    InDoubt,
+    /// The state could not be written.
+    Unwritable,
+    /// Interrupted.
+    Interrupted,
+}
+
+impl Ending {
+    /// The program's exit status, as the manual tells it.
+    pub fn exit(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Precondition => 3,
+            Self::Declined => 4,
+            Self::InDoubt => 5,
+            Self::Unwritable => 9,
+            Self::Interrupted => 130,
+        }
+    }
+}

@@ -1,0 +1,658 @@
+//! One host's way through a unit: conditions, preconditions, action, captures, checks, evidence.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::ask::{Question, Response};
+use super::check::{Checking, Judged};
+use super::perform::{Flow, Stage};
+use super::scope::step_views;
+use crate::event::{ActionEnd, ActionKind, Event, FailureKind, HostVerdict, Moment, Outcome, Output, Progress, StepState};
+use crate::model::scope::StepView;
+use crate::model::{Action, Check, CommandSpec, EvalError, Probe, ProgramSpec, Scope, Target};
+use crate::plan::deed::{Deed, ready_action, ready_command};
+use crate::plan::{Leaf, LeafKind, Unit};
+use crate::transport::{Act, Ended, Fault, Finished, HttpReply, OutputSink, Stream};
+use crate::vocab::{HostName, Observation, Period, Reply, StepHost, StreamMasker};
+
+/// How one try of an action went.
+enum Try {
+    /// It ended; its exit is well, or this is wrong with it.
+    Acted(Option<String>, Box<Reply>),
+    /// It never started.
+    Never(FailureKind, String),
+    /// Its end could not be learned.
+    Doubt(String),
+}
+
+/// Where a leaf's life goes on.
+enum From {
+    /// From its start.
+    Start,
+    /// Its action ended well: its checks are left.
+    Checks,
+}
+
+impl Stage<'_> {
+    /// Takes `host` through what is left of `unit`.
+    pub(super) async fn host(&self, unit: &Unit, host: &HostName) -> Flow {
+        for leaf in &unit.leaves {
+            if self.crew.interrupt.is_raised() {
+                return Ok(());
+            }
+            let at = StepHost::new(leaf.id.clone(), host.clone());
+            let state = self.crew.recorder.state(|state| state.step(&at).clone()).await;
+            let outcome = match state {
+                StepState::Ended { outcome: Outcome::Excluded { .. }, .. } => return Ok(()),
+                StepState::Ended { ref outcome, .. } if outcome.is_settled() => continue,
+                // the action had ended: only its checks are repeated. A bad end was decided about before the roll
+                StepState::Acted { end, .. } if well(&end) => self.leaf(unit, leaf, &at, From::Checks).await?,
+                StepState::Acted { end, .. } => self.end(&at, failed(FailureKind::Action, end.to_string())).await?,
+                StepState::Ended { acted: Some(end), outcome: Outcome::Failed { kind: FailureKind::Check, .. }, .. }
+                    if well(&end) =>
+                {
+                    self.leaf(unit, leaf, &at, From::Checks).await?
+                }
+                // still failed or in doubt: it was not decided to be run again
+                StepState::Ended { outcome: Outcome::Failed { kind: FailureKind::Action, .. } | Outcome::InDoubt { .. }, .. }
+                | StepState::Running { .. } => return Ok(()),
+                StepState::NotStarted | StepState::Ended { .. } => self.leaf(unit, leaf, &at, From::Start).await?,
+            };
+            match outcome {
+                Some(outcome) if outcome.is_settled() => {}
+                // failed, or left undecided by an interrupt: the inner steps behind it are not for this host
+                Some(_) | None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a leaf's action again whatever its outcome was: the operator's or the runbook's explicit choice.
+    pub(super) async fn again(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
+        self.leaf(unit, leaf, at, From::Start).await.map(|_| ())
+    }
+
+    /// Repeats only a leaf's checks.
+    pub(super) async fn recheck(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
+        self.leaf(unit, leaf, at, From::Checks).await.map(|_| ())
+    }
+
+    /// The scope of `unit` on `at`'s host.
+    pub(super) async fn scope_of(&self, unit: &Unit, at: &StepHost) -> Scope {
+        let views = self.views(unit, &at.host).await;
+        self.scope.on(self.plan(), unit.scope, Some(&at.host), &views)
+    }
+
+    async fn views(&self, unit: &Unit, host: &HostName) -> BTreeMap<String, StepView> {
+        self.crew.recorder.state(|state| step_views(self.plan(), state, &unit.id, host)).await
+    }
+
+    /// A leaf on a host, to its outcome; none when an interrupt left it undecided.
+    async fn leaf(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, from: From) -> Flow<Option<Outcome>> {
+        let scope = self.scope_of(unit, at).await;
+        let ready = match from {
+            From::Checks => Ok(None),
+            From::Start => self.before_action(unit, leaf, at, &scope).await?,
+        };
+        let outcome = match ready {
+            Err(outcome) => Some(outcome),
+            Ok(reply) => match (&leaf.kind, from) {
+                (LeafKind::Action(action), From::Start) => self.action(unit, leaf, action, at, &scope).await?,
+                (LeafKind::Look { .. }, _) => self.look(unit, leaf, at, reply).await?,
+                (LeafKind::Action(_), From::Checks) | (LeafKind::Checks, _) => self.checks(unit, leaf, at).await?,
+            },
+        };
+        let Some(outcome) = outcome else { return Ok(None) };
+        let ended = self.end(at, outcome).await?;
+        if ended.as_ref().is_some_and(Outcome::failed) {
+            self.collect(unit, leaf, at).await?;
+        }
+        Ok(ended)
+    }
+
+    async fn end(&self, at: &StepHost, outcome: Outcome) -> Flow<Option<Outcome>> {
+        self.record(Event::StepEnded { at: at.clone(), outcome: outcome.clone() }).await?;
+        Ok(Some(outcome))
+    }
+
+    /// What comes before an action: conditions, `skip_if`, preconditions, the look for `before`. `Err`: the outcome
+    /// is already known.
+    async fn before_action(
+        &self,
+        unit: &Unit,
+        leaf: &Leaf,
+        at: &StepHost,
+        scope: &Scope,
+    ) -> Flow<Result<Option<Reply>, Outcome>> {
+        for condition in unit.conditions.iter().chain(&leaf.conditions) {
+            match condition.truth(scope) {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Ok(Err(Outcome::Skipped { why: format!("`{}` is false", condition.source().trim()) }));
+                }
+                Err(error) => return Ok(Err(failed(FailureKind::NotStarted, error.to_string()))),
+            }
+        }
+        if let Some(check) = &leaf.step.skip_if {
+            let verdicts = self.checking(unit, leaf, at, &check.probe, &[]).await.once(&check.probe, &check.expectation).await;
+            if super::check::all_hold(&verdicts) {
+                return Ok(Err(Outcome::Skipped { why: format!("already so: {}", check.says) }));
+            }
+        }
+        for precondition in &leaf.step.preconditions {
+            let id = format!("{}:{}", leaf.id, precondition.id);
+            let judged = self.judge(unit, leaf, at, &precondition.check, &[]).await;
+            if judged.interrupted {
+                return Ok(Err(failed(FailureKind::Precondition, "interrupted".to_owned())));
+            }
+            let (holds, why) = (judged.holds(), judged.why());
+            self.record(Event::PreconditionJudged {
+                id: id.clone(),
+                says: precondition.check.says.clone(),
+                moment: Moment::Step { at: at.clone() },
+                verdicts: judged.verdicts,
+                show: precondition.check.probe.show.clone(),
+                overridable: precondition.overridable,
+                otherwise: precondition.otherwise.clone(),
+            })
+            .await?;
+            if holds {
+                continue;
+            }
+            let options = self.crew.options;
+            let flagged = options.overrides.contains(&precondition.id) || options.overrides.contains(&id);
+            if precondition.overridable && (options.emergency || flagged) {
+                let how = if flagged { crate::event::OverrideHow::Override } else { crate::event::OverrideHow::Emergency };
+                let reason = options.reason.clone().unwrap_or_default();
+                self.record(Event::PreconditionOverridden { id, how, reason }).await?;
+            } else {
+                return Ok(Err(failed(FailureKind::Precondition, format!("{}: {why}", precondition.check.says))));
+            }
+        }
+        self.observe_before(unit, leaf, at).await?;
+        Ok(Ok(None))
+    }
+
+    /// Looks for those checks that compare with `before`, and keeps what was seen.
+    async fn observe_before(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
+        let compares = |check: &Check| {
+            check.expectation.expression.names().iter().any(|name| name.path.first().is_some_and(|part| part == "before"))
+        };
+        let mut observations = Vec::new();
+        for (index, check) in leaf.step.checks.iter().enumerate().filter(|(_, check)| compares(check)) {
+            let checking = self.checking(unit, leaf, at, &check.probe, &[]).await;
+            for verdict in checking.once(&check.probe, &check.expectation).await {
+                observations.extend(verdict.observation.map(|observation| (index + 1, observation)));
+            }
+        }
+        if observations.is_empty() {
+            return Ok(());
+        }
+        self.record(Event::ObservedBefore { at: at.clone(), observations }).await
+    }
+
+    /// An action with its retries, captures and checks.
+    async fn action(
+        &self,
+        unit: &Unit,
+        leaf: &Leaf,
+        action: &Action,
+        at: &StepHost,
+        scope: &Scope,
+    ) -> Flow<Option<Outcome>> {
+        let target = self.target(&at.host);
+        let (deed, timeout) = match ready(leaf, action, scope, target) {
+            Ok(ready) => ready,
+            Err(error) => return Ok(Some(failed(FailureKind::NotStarted, error.to_string()))),
+        };
+        let retry = leaf.retry();
+        let first = self.crew.recorder.state(|state| state.step(at).attempts()).await + 1;
+        let last = first + retry.attempts.max(1) - 1;
+        for attempt in first..=last {
+            let went = self.attempt(at, attempt, action, &deed, timeout, target).await?;
+            let (kind, why) = match went {
+                Try::Acted(None, reply) => {
+                    if let Some(outcome) = self.capture(leaf, at, *reply).await? {
+                        return Ok(Some(outcome));
+                    }
+                    return self.checks(unit, leaf, at).await;
+                }
+                Try::Acted(Some(why), _) => (FailureKind::Action, why),
+                Try::Never(kind, why) => (kind, why),
+                Try::Doubt(why) => return Ok(Some(Outcome::InDoubt { why })),
+            };
+            if attempt == last || self.crew.interrupt.is_raised() {
+                return Ok(Some(failed(kind, why)));
+            }
+            // a try that never started has to end before the next can begin: the table says so
+            if !matches!(kind, FailureKind::Action) {
+                self.end(at, failed(kind, why.clone())).await?;
+            }
+            self.record(Event::RetryScheduled { at: at.clone(), why: why.clone(), delay: retry.delay }).await?;
+            if !self.crew.interrupt.sleep(retry.delay.get()).await {
+                return Ok(Some(failed(kind, why)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// One try: the intent on disk, the deed, its end on disk.
+    async fn attempt(
+        &self,
+        at: &StepHost,
+        attempt: u32,
+        action: &Action,
+        deed: &Deed,
+        timeout: Option<Period>,
+        target: &Target,
+    ) -> Flow<Try> {
+        self.record(Event::StepStarted { at: at.clone(), attempt, kind: kind_of(action), command: deed.shown() }).await?;
+        let started = tokio::time::Instant::now();
+        let acted = |end: ActionEnd, stdout: Output, stderr: Output, took: Period, output_cut: bool| Event::StepActed {
+            at: at.clone(),
+            attempt,
+            end,
+            stdout,
+            stderr,
+            took,
+            output_cut,
+        };
+        let nothing = Output::default;
+        let took = || Period::new(started.elapsed());
+        Ok(match deed {
+            Deed::Command(command) => {
+                let act = Act {
+                    run: self.crew.run.clone(),
+                    step: at.step.clone(),
+                    attempt,
+                    command: command.clone(),
+                    timeout,
+                    grace: self.crew.options.grace,
+                    cancel: self.crew.interrupt.stop(),
+                    output: self.sink(at),
+                };
+                match self.crew.fleet.act(target, act).await {
+                    Ok(finished) => {
+                        let (event, went) = finished_try(finished, &acted);
+                        self.record(event).await?;
+                        went
+                    }
+                    Err(fault) => fault_try(fault),
+                }
+            }
+            Deed::Http { request, statuses } => {
+                let limit = timeout.unwrap_or(Period::seconds(30));
+                let sent = self.crew.fleet.send(target, request.clone(), limit, self.crew.interrupt.stop()).await;
+                match sent {
+                    Ok(reply) => {
+                        let wrong = wrong_status(&reply, statuses);
+                        let end = ActionEnd::Answered(reply.status);
+                        let body = String::from_utf8_lossy(&reply.body).into_owned();
+                        self.record(acted(end, Output::inline(body.clone()), nothing(), took(), false)).await?;
+                        let headers = reply.headers.into_iter().collect();
+                        Try::Acted(wrong, Box::new(Reply::Http { status: reply.status, headers, body }))
+                    }
+                    Err(fault) => fault_try(fault),
+                }
+            }
+            Deed::Wait(length) => {
+                self.pause("wait", *length).await.ok();
+                let slept = !self.crew.interrupt.is_raised();
+                let end = if slept { ActionEnd::Done } else { ActionEnd::Cancelled };
+                self.record(acted(end, nothing(), nothing(), took(), false)).await?;
+                let reply = Reply::Command { exit: 0, stdout: String::new(), stderr: String::new() };
+                Try::Acted((!slept).then(|| "interrupted".to_owned()), Box::new(reply))
+            }
+            Deed::Manual(says) => {
+                let response = self.ask(Question::Manual { at: at.clone(), says: says.clone() }).await?;
+                let (done, why) = match response {
+                    Response::Yes => (true, String::new()),
+                    Response::NoTerminal => {
+                        (false, "there is no terminal to ask at: a manual step needs a person".to_owned())
+                    }
+                    Response::No | Response::Text(_) | Response::Chose(..) => (false, "said not to be done".to_owned()),
+                };
+                let end = if done { ActionEnd::Done } else { ActionEnd::Declined };
+                self.record(acted(end, nothing(), nothing(), took(), false)).await?;
+                let reply = Reply::Command { exit: 0, stdout: String::new(), stderr: String::new() };
+                Try::Acted((!done).then_some(why), Box::new(reply))
+            }
+        })
+    }
+
+    /// Keeps what later steps want of an action's result. `Some`: a capture failed.
+    async fn capture(&self, leaf: &Leaf, at: &StepHost, reply: Reply) -> Flow<Option<Outcome>> {
+        if leaf.step.capture.is_empty() {
+            return Ok(None);
+        }
+        let Some((unit, _)) = self.plan().leaf(&leaf.id) else { return Ok(None) };
+        let observation =
+            Observation { host: at.host.clone(), reply, took: Period::ZERO, rows: None, value: None, problems: Vec::new() };
+        self.capture_from(unit, leaf, at, &observation).await
+    }
+
+    async fn capture_from(
+        &self,
+        unit: &Unit,
+        leaf: &Leaf,
+        at: &StepHost,
+        observation: &Observation,
+    ) -> Flow<Option<Outcome>> {
+        for (name, expression) in &leaf.step.capture {
+            let scope = self.scope_of(unit, at).await.with_observation(observation);
+            let value = match expression.value(&scope).map(|value| serde_json::to_value(&value)) {
+                Ok(Ok(value)) => value,
+                Ok(Err(error)) => return Ok(Some(failed(FailureKind::Check, format!("capture {name}: {error}")))),
+                Err(error) => return Ok(Some(failed(FailureKind::Check, format!("capture {name}: {error}")))),
+            };
+            self.record(Event::Captured { at: at.clone(), name: name.clone(), value }).await?;
+        }
+        Ok(None)
+    }
+
+    /// A step that only looks.
+    async fn look(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, _: Option<Reply>) -> Flow<Option<Outcome>> {
+        let LeafKind::Look { probe, expectation, within } = &leaf.kind else { return Ok(None) };
+        // a step is on this host: the probe's own hosts chose the step's, and are not looked at from each of them
+        let scope = self.scope_of(unit, at).await;
+        let scope_at = |_: Option<&HostName>| scope.clone();
+        let checking = Checking {
+            looker: self.looker,
+            recorder: Some(self.crew.recorder),
+            interrupt: &self.crew.interrupt,
+            targets: vec![self.target(&at.host)],
+            scope: &scope_at,
+            before: Vec::new(),
+            sudo: leaf.sudo.as_ref(),
+            at: Some(at),
+        };
+        let (observation, outcome) = match expectation {
+            Some(expectation) => {
+                let judged = checking.polled(&leaf.step.name, probe, expectation, *within).await;
+                if judged.interrupted {
+                    return Ok(None);
+                }
+                let holds = judged.holds();
+                let why = judged.verdicts.iter().find_map(|verdict| verdict.verdict.why()).unwrap_or_default().to_owned();
+                let observation = judged.verdicts.into_iter().find_map(|verdict| verdict.observation);
+                (observation, if holds { None } else { Some(why) })
+            }
+            None => {
+                let observation = self.looker.one(probe, leaf.sudo.as_ref(), self.target(&at.host), &scope).await;
+                let problem = observation.problems.first().cloned();
+                (Some(observation), problem)
+            }
+        };
+        if self.looker.is_cancelled() {
+            return Ok(None);
+        }
+        if let Some(observation) = observation {
+            self.record(Event::Observed {
+                at: at.clone(),
+                observation: observation.clone(),
+                show: probe.show.clone(),
+            })
+            .await?;
+            if outcome.is_none() {
+                if let Some(broken) = self.capture_from(unit, leaf, at, &observation).await? {
+                    return Ok(Some(broken));
+                }
+            }
+            if let (Some(why), Reply::Nothing { reason: crate::vocab::observation::NoReply::Unreachable, .. }) =
+                (&outcome, &observation.reply)
+            {
+                return Ok(Some(failed(FailureKind::Unreachable, why.clone())));
+            }
+        }
+        match outcome {
+            Some(why) => Ok(Some(failed(FailureKind::Check, why))),
+            None => self.checks(unit, leaf, at).await,
+        }
+    }
+
+    /// A leaf's checks, one after the other. None: an interrupt left them undecided.
+    async fn checks(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow<Option<Outcome>> {
+        for (index, check) in leaf.step.checks.iter().enumerate() {
+            let number = index + 1;
+            let before: Vec<Observation> = self
+                .crew
+                .recorder
+                .state(|state| {
+                    let known = state.before.get(at).into_iter().flatten();
+                    known.filter(|(check, _)| *check == number).map(|(_, observation)| observation.clone()).collect()
+                })
+                .await;
+            let judged = self.judge(unit, leaf, at, check, &before).await;
+            if judged.interrupted {
+                return Ok(None);
+            }
+            let (holds, why) = (judged.holds(), own_why(&judged.verdicts, &at.host));
+            self.record(Event::CheckJudged {
+                at: Some(at.clone()),
+                check: number,
+                says: check.says.clone(),
+                verdicts: judged.verdicts,
+                polls: judged.polls,
+                took: judged.took,
+            })
+            .await?;
+            if !holds {
+                let within = check.within.map(|within| format!(" within {within}")).unwrap_or_default();
+                return Ok(Some(failed(FailureKind::Check, format!("{}{within}: {why}", says(&check.says)))));
+            }
+        }
+        Ok(Some(Outcome::Ok))
+    }
+
+    async fn judge(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, check: &Check, before: &[Observation]) -> Judged {
+        self.checking(unit, leaf, at, &check.probe, before).await.until(check).await
+    }
+
+    /// What a check of a leaf is looked at with.
+    async fn checking<'c>(
+        &'c self,
+        unit: &'c Unit,
+        leaf: &'c Leaf,
+        at: &'c StepHost,
+        probe: &Probe,
+        before: &'c [Observation],
+    ) -> CheckingOwned<'c> {
+        let hosts = self.plan().probe_hosts(probe, unit.scope, &at.host);
+        let views = self.views(unit, &at.host).await;
+        CheckingOwned { stage: self, unit, leaf, at, hosts, views, before }
+    }
+
+    /// Runs what collects evidence after a failure. Best effort: its own failure is evidence too.
+    async fn collect(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
+        let target = self.target(&at.host);
+        for spec in &leaf.collect {
+            let scope = self.scope_of(unit, at).await;
+            let (command, output) = self.evidence(spec, leaf, target, &scope).await;
+            self.record(Event::Collected { at: at.clone(), command, output: Output::inline(output) }).await?;
+        }
+        Ok(())
+    }
+
+    async fn evidence(&self, spec: &CommandSpec, leaf: &Leaf, target: &Target, scope: &Scope) -> (String, String) {
+        let command = match ready_command(spec, leaf.sudo.as_ref(), scope, target) {
+            Ok(command) => command,
+            Err(error) => return (String::new(), error.to_string()),
+        };
+        let shown = command.shown();
+        let look = crate::transport::Look {
+            probe: crate::transport::Probe::Run(command),
+            timeout: Period::seconds(30),
+            cancel: self.crew.interrupt.stop(),
+        };
+        let output = match self.crew.fleet.look(target, look).await {
+            Ok(crate::transport::Seen::Command(finished)) => {
+                let mut text = String::from_utf8_lossy(&finished.stdout).into_owned();
+                text.push_str(&String::from_utf8_lossy(&finished.stderr));
+                text
+            }
+            Ok(_) => String::new(),
+            Err(fault) => format!("({fault})"),
+        };
+        (shown, output)
+    }
+
+    /// Who is told of an action's output while it comes: masked here, since it does not pass the journal.
+    pub(super) fn sink(&self, at: &StepHost) -> OutputSink {
+        let recorder = self.crew.recorder.clone();
+        let at = at.clone();
+        let streams: Arc<Mutex<[(StreamMasker, Vec<u8>); 2]>> = Arc::default();
+        Arc::new(move |stream, chunk: &[u8]| {
+            let stderr = stream == Stream::Stderr;
+            let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
+            let (masker, rest) = &mut streams[usize::from(stderr)];
+            rest.extend_from_slice(chunk);
+            // a character may be cut in two by the chunk's end
+            let valid = match std::str::from_utf8(rest) {
+                Ok(_) => rest.len(),
+                Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                Err(_) => rest.len(),
+            };
+            let ready: Vec<u8> = rest.drain(..valid).collect();
+            let text = masker.feed(recorder.masker(), &String::from_utf8_lossy(&ready));
+            if !text.is_empty() {
+                recorder.progress(&Progress::Output { at: at.clone(), stderr, text });
+            }
+        })
+    }
+}
+
+/// A [`Checking`] with the parts it borrows.
+struct CheckingOwned<'c> {
+    stage: &'c Stage<'c>,
+    unit: &'c Unit,
+    leaf: &'c Leaf,
+    at: &'c StepHost,
+    hosts: Vec<HostName>,
+    views: BTreeMap<String, StepView>,
+    before: &'c [Observation],
+}
+
+impl CheckingOwned<'_> {
+    async fn with<T>(&self, run: impl AsyncFnOnce(Checking<'_>) -> T) -> T {
+        let stage = self.stage;
+        let scope = |host: Option<&HostName>| {
+            stage.scope.on(stage.plan(), self.unit.scope, Some(host.unwrap_or(&self.at.host)), &self.views)
+        };
+        run(Checking {
+            looker: stage.looker,
+            recorder: Some(stage.crew.recorder),
+            interrupt: &stage.crew.interrupt,
+            targets: self.hosts.iter().map(|host| stage.target(host)).collect(),
+            scope: &scope,
+            before: self.before.iter().collect(),
+            sudo: self.leaf.sudo.as_ref(),
+            at: Some(self.at),
+        })
+        .await
+    }
+
+    async fn until(&self, check: &Check) -> Judged {
+        self.with(async |checking: Checking<'_>| checking.until(check).await).await
+    }
+
+    async fn once(&self, probe: &Probe, expectation: &crate::model::Expectation) -> Vec<HostVerdict> {
+        self.with(async |checking: Checking<'_>| checking.once(probe, expectation).await).await
+    }
+}
+
+/// Whether an action's end is a good one by itself.
+pub(super) fn well(end: &ActionEnd) -> bool {
+    match end {
+        ActionEnd::Exited(code) => *code == 0,
+        // a status that is not well was told by the try itself
+        ActionEnd::Answered(status) => (200..300).contains(status),
+        ActionEnd::Done => true,
+        ActionEnd::TimedOut | ActionEnd::Cancelled | ActionEnd::Declined => false,
+    }
+}
+
+pub(super) fn failed(kind: FailureKind, why: String) -> Outcome {
+    Outcome::Failed { kind, why }
+}
+
+fn kind_of(action: &Action) -> ActionKind {
+    match action {
+        Action::Command(spec) => match &spec.program {
+            ProgramSpec::Shell(_) | ProgramSpec::Argv(_) => ActionKind::Run,
+            ProgramSpec::Command(_) => ActionKind::Command,
+            ProgramSpec::Script { .. } => ActionKind::Script,
+        },
+        Action::Copy { .. } => ActionKind::Copy,
+        Action::Http(_) => ActionKind::Http,
+        Action::Manual { .. } => ActionKind::Manual,
+        Action::Wait { .. } => ActionKind::Wait,
+    }
+}
+
+fn ready(leaf: &Leaf, action: &Action, scope: &Scope, target: &Target) -> Result<(Deed, Option<Period>), EvalError> {
+    let deed = ready_action(action, leaf.sudo.as_ref(), scope, target)?;
+    let timeout = leaf.timeout().map(|timeout| timeout.period(scope)).transpose()?;
+    Ok((deed, timeout))
+}
+
+fn finished_try(
+    finished: Finished,
+    acted: &dyn Fn(ActionEnd, Output, Output, Period, bool) -> Event,
+) -> (Event, Try) {
+    let end = match finished.ended {
+        Ended::Exited(code) => ActionEnd::Exited(code),
+        Ended::TimedOut => ActionEnd::TimedOut,
+        Ended::Cancelled => ActionEnd::Cancelled,
+    };
+    let exit = match finished.ended {
+        Ended::Exited(code) => code,
+        Ended::TimedOut | Ended::Cancelled => -1,
+    };
+    let wrong = (!well(&end)).then(|| end.to_string());
+    let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&finished.stderr).into_owned();
+    let event =
+        acted(end, Output::inline(stdout.clone()), Output::inline(stderr.clone()), finished.took, finished.output_cut);
+    (event, Try::Acted(wrong, Box::new(Reply::Command { exit, stdout, stderr })))
+}
+
+fn fault_try(fault: Fault) -> Try {
+    match fault {
+        Fault::Unreachable { reason, hint } => {
+            let hint = hint.map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+            Try::Never(FailureKind::Unreachable, format!("{reason}{hint}"))
+        }
+        Fault::NotStarted { reason } => Try::Never(FailureKind::NotStarted, reason),
+        Fault::Conversation { reason, detail } => {
+            Try::Never(FailureKind::NotStarted, format!("{}: {detail}", reason.words()))
+        }
+        Fault::Cancelled => Try::Never(FailureKind::NotStarted, "interrupted before it was sent".to_owned()),
+        Fault::TimedOut { after } => Try::Never(FailureKind::NotStarted, format!("timed out after {after}")),
+        Fault::Lost { reason, .. } => {
+            Try::Doubt(format!("the connection was lost after the command was sent: {reason}"))
+        }
+        Fault::NotStopped { reason, .. } => Try::Doubt(format!("it could not be stopped: {reason}")),
+    }
+}
+
+fn wrong_status(reply: &HttpReply, statuses: &[u16]) -> Option<String> {
+    let well = if statuses.is_empty() {
+        (200..300).contains(&reply.status)
+    } else {
+        statuses.contains(&reply.status)
+    };
+    (!well).then(|| format!("HTTP {}", reply.status))
+}
+
+/// Why verdicts do not hold; the step's own host needs no naming.
+fn own_why(verdicts: &[HostVerdict], host: &HostName) -> String {
+    match verdicts {
+        [only] if only.host.as_ref() == Some(host) => only.verdict.why().unwrap_or_default().to_owned(),
+        several => super::check::why(several),
+    }
+}
+
+/// A sentence as a fragment in front of a colon.
+fn says(text: &str) -> &str {
+    text.trim().trim_end_matches('.')
+}

@@ -1,0 +1,48 @@
+//! What the operator said on the command line, as far as the engine is concerned.
+
+use crate::vocab::Period;
+
+/// The operator's word for one stretch of a run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The operator's name.
+    pub operator: String,
+    /// `--yes`: the start is agreed to.
+    pub yes: bool,
+    /// `--ack ID[=TEXT]`.
+    pub acks: Vec<(String, Option<String>)>,
+    /// `--override ID`.
+    pub overrides: Vec<String>,
+    /// `--emergency`.
+    pub emergency: bool,
+    /// `--reason`.
+    pub reason: Option<String>,
+    /// `--wait`: poll preconditions that do not hold.
+    pub wait: Option<Period>,
+    /// How many hosts are looked at or acted on at once.
+    pub parallel: usize,
+    /// `resume --retry`: failed actions are run again without asking.
+    pub retry: bool,
+    /// The time between two looks of `--wait`.
+    pub wait_interval: Period,
+    /// What a stopped command is given between TERM and KILL.
+    pub grace: Period,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            operator: String::new(),
+            yes: false,
+            acks: Vec::new(),
+            overrides: Vec::new(),
+            emergency: false,
+            reason: None,
+            wait: None,
+            parallel: 64,
+            retry: false,
+            wait_interval: Period::seconds(2),
+            grace: Period::seconds(10),
+        }
+    }
+}

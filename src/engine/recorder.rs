@@ -1,0 +1,114 @@
+//! The one writer: what it is not told did not happen, what it could not write nobody is shown.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::event::{Event, IllegalEvent, Observer, Progress, RunState};
+use crate::journal::{EventLog, JournalError};
+use crate::vocab::{Clock, Masker};
+
+/// Why an event could not be recorded. Either way the run must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The event cannot follow what was before it: a fault of the program.
+    #[error("a fault of the program, please report it: {0}")]
+    Illegal(#[from] IllegalEvent),
+}
+
+/// Owns the state of a run. Every change goes through [`Recorder::record`]: first the table of legal events, then the
+/// journal, then the observers. Clones share it; events are linearised here.
+#[derive(Clone)]
+pub struct Recorder {
+    inner: Arc<Mutex<Inner>>,
+    observers: Arc<[Arc<dyn Observer>]>,
+    masker: Arc<Masker>,
+}
+
+struct Inner {
+    state: RunState,
+    log: Box<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Recorder {
+    /// Goes on from `state`, whose events are in `log`.
+    pub fn new(
+        state: RunState,
+        log: Box<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+        observers: Vec<Arc<dyn Observer>>,
+        masker: Masker,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Mutex::new(Inner { state, log, clock })),
+            observers: observers.into(),
+            masker: Arc::new(masker),
+        }
+    }
+
+    /// What hides secrets.
+    pub fn masker(&self) -> &Arc<Masker> {
+        &self.masker
+    }
+
+    /// Records an event: when this returns, it is on disk as far as its kind must be, and everyone has been told.
+    pub async fn record(&self, event: Event) -> Result<(), RecordError> {
+        let event = self.masked(event);
+        let mut inner = self.inner.lock().await;
+        let at = inner.clock.now();
+        // the log refuses what its own fold of the table refuses; what it gives back is what a resume will read
+        let written = inner.log.append(at, event)?;
+        inner.state.apply(at, &written)?;
+        for observer in self.observers.iter() {
+            observer.event(at, &written, &inner.state);
+        }
+        Ok(())
+    }
+
+    /// Tells observers what goes on; nothing is written.
+    pub fn progress(&self, progress: &Progress) {
+        for observer in self.observers.iter() {
+            observer.progress(progress);
+        }
+    }
+
+    /// Reads the state.
+    pub async fn state<T>(&self, read: impl FnOnce(&RunState) -> T) -> T {
+        read(&self.inner.lock().await.state)
+    }
+
+    /// Replaces known secrets in every text of an event.
+    fn masked(&self, event: Event) -> Event {
+        if self.masker.is_empty() {
+            return event;
+        }
+        let Ok(mut json) = serde_json::to_value(&event) else { return event };
+        self.masker.mask_json(&mut json);
+        if let Ok(masked) = serde_json::from_value(json) {
+            return masked;
+        }
+        // a secret that is a piece of the format's own words ("exit") broke the event: mask all but such words
+        let Ok(mut json) = serde_json::to_value(&event) else { return event };
+        mask_prose(&self.masker, &mut json);
+        serde_json::from_value(json).unwrap_or(event)
+    }
+}
+
+/// Masks every text but keys and the format's own lower-case words (`not-started`).
+fn mask_prose(masker: &Masker, value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => {
+            let word = text.len() <= 24 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            if !word {
+                *text = masker.mask(text);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask_prose(masker, item)),
+        serde_json::Value::Object(map) => map.values_mut().for_each(|item| mask_prose(masker, item)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+    }
+}

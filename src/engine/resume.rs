@@ -1,0 +1,155 @@
+//! Going on: what is decided about steps that a former stretch left in doubt or failed, before anything rolls.
+
+use super::ask::{Question, Response};
+use super::check::Checking;
+use super::ending::Ending;
+use super::perform::{Flow, Halt, Stage};
+use super::trouble::recheckable;
+use crate::event::{Choice, Event, FailureKind, Outcome, StepState};
+use crate::plan::{Leaf, Unit};
+use crate::vocab::{HostName, StepHost, Verdict};
+
+impl Stage<'_> {
+    /// Settles every step in doubt and decides about every failed action, one after the other.
+    ///
+    /// In doubt: the runbook's `repeatable` runs it again, its `settle` decides, else a person does. A failed action:
+    /// `repeatable` or `--retry` runs it again, else a person chooses; without a terminal nothing is run twice.
+    /// (Asking the host itself, by the receipt that an action leaves there, belongs in front of all this.)
+    pub(super) async fn settle(&self) -> Flow {
+        for unit in &self.plan().units {
+            for host in &unit.hosts {
+                for leaf in &unit.leaves {
+                    let at = StepHost::new(leaf.id.clone(), host.clone());
+                    let state = self.crew.recorder.state(|state| state.step(&at).clone()).await;
+                    match state {
+                        StepState::Running { .. } => {
+                            let why = "the program ended before its outcome was written".to_owned();
+                            self.record(Event::StepEnded { at: at.clone(), outcome: Outcome::InDoubt { why } }).await?;
+                            self.settle_doubt(unit, leaf, &at).await?;
+                        }
+                        StepState::Ended { outcome: Outcome::InDoubt { .. }, .. } => {
+                            self.settle_doubt(unit, leaf, &at).await?;
+                        }
+                        StepState::Acted { ref end, .. } if !super::host::well(end) => {
+                            let outcome = super::host::failed(FailureKind::Action, end.to_string());
+                            self.record(Event::StepEnded { at: at.clone(), outcome }).await?;
+                            let state = self.crew.recorder.state(|state| state.step(&at).clone()).await;
+                            self.decide_failed(unit, leaf, &at, &state).await?;
+                        }
+                        StepState::Ended { outcome: Outcome::Failed { kind: FailureKind::Action, .. }, .. } => {
+                            self.decide_failed(unit, leaf, &at, &state).await?;
+                        }
+                        StepState::NotStarted | StepState::Acted { .. } | StepState::Ended { .. } => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle_doubt(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
+        self.go_on()?;
+        if leaf.step.repeatable {
+            let reason = "the runbook says it is repeatable".to_owned();
+            self.record(Event::Chosen { at: at.clone(), choice: Choice::Retry, reason: reason.clone() }).await?;
+            return self.settled(at, false, reason).await;
+        }
+        if let Some(check) = &leaf.step.settle {
+            match self.look_whether_done(unit, leaf, at, check).await {
+                Verdict::Holds => return self.settled(at, true, format!("settle: {}", check.says)).await,
+                Verdict::Fails { why } => return self.settled(at, false, format!("settle: {why}")).await,
+                Verdict::Unknown { why } => {
+                    self.record(Event::Noted {
+                        at: Some(at.clone()),
+                        text: format!("settle could not decide: {why}"),
+                    })
+                    .await?;
+                }
+            }
+        }
+        let why = "it was sent, and its outcome is not known".to_owned();
+        let choices = vec![Choice::Done, Choice::NotDone, Choice::Stop];
+        match self.ask(Question::InDoubt { at: at.clone(), why, choices }).await? {
+            Response::Chose(choice @ (Choice::Done | Choice::NotDone), reason) => {
+                self.record(Event::Chosen { at: at.clone(), choice, reason: reason.clone() }).await?;
+                let reason = if reason.is_empty() { "the operator's word".to_owned() } else { reason };
+                self.settled(at, choice == Choice::Done, reason).await
+            }
+            Response::Chose(..) | Response::Yes | Response::No | Response::Text(_) | Response::NoTerminal => {
+                Err(Halt::End(
+                    Ending::InDoubt,
+                    format!("{at} is in doubt: look at the host, then `runbook resolve` says what became of it"),
+                ))
+            }
+        }
+    }
+
+    async fn look_whether_done(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, check: &crate::model::Check) -> Verdict {
+        let scope = self.scope_of(unit, at).await;
+        let scope_at = |_: Option<&HostName>| scope.clone();
+        let hosts = self.plan().probe_hosts(&check.probe, unit.scope, &at.host);
+        let checking = Checking {
+            looker: self.looker,
+            recorder: Some(self.crew.recorder),
+            interrupt: &self.crew.interrupt,
+            targets: hosts.iter().map(|host| self.target(host)).collect(),
+            scope: &scope_at,
+            before: Vec::new(),
+            sudo: leaf.sudo.as_ref(),
+            at: Some(at),
+        };
+        let verdicts = checking.until(check).await.verdicts;
+        // one unknown leaves all unknown; else one false says that it did not take effect
+        let unknown = verdicts.iter().find(|verdict| matches!(verdict.verdict, Verdict::Unknown { .. }));
+        let false_one = verdicts.iter().find(|verdict| matches!(verdict.verdict, Verdict::Fails { .. }));
+        match (unknown.or(false_one), verdicts.is_empty()) {
+            (Some(verdict), _) => verdict.verdict.clone(),
+            (None, false) => Verdict::Holds,
+            (None, true) => Verdict::Unknown { why: "nothing was looked at".to_owned() },
+        }
+    }
+
+    async fn decide_failed(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, state: &StepState) -> Flow {
+        self.go_on()?;
+        let by_rule = if leaf.step.repeatable {
+            Some("the runbook says it is repeatable")
+        } else if self.crew.options.retry {
+            Some("--retry")
+        } else {
+            None
+        };
+        if let Some(reason) = by_rule {
+            self.record(Event::Chosen { at: at.clone(), choice: Choice::Retry, reason: reason.to_owned() }).await?;
+            return self.again(unit, leaf, at).await;
+        }
+        let why = state.outcome().and_then(Outcome::why).unwrap_or_default().to_owned();
+        let mut choices = vec![Choice::Retry];
+        if recheckable(leaf, state) {
+            choices.push(Choice::Recheck);
+        }
+        choices.extend([Choice::Skip, Choice::Stop]);
+        match self.ask(Question::Failure { at: at.clone(), why, choices }).await? {
+            Response::Chose(choice, reason) => {
+                self.record(Event::Chosen { at: at.clone(), choice, reason: reason.clone() }).await?;
+                match choice {
+                    Choice::Retry => self.again(unit, leaf, at).await,
+                    Choice::Recheck => self.recheck(unit, leaf, at).await,
+                    Choice::Skip => {
+                        let why = if reason.is_empty() { "the operator took this host out".to_owned() } else { reason };
+                        self.record(Event::StepEnded { at: at.clone(), outcome: Outcome::Excluded { why } }).await
+                    }
+                    Choice::Undo | Choice::Stop | Choice::Continue | Choice::Done | Choice::NotDone => {
+                        Err(Halt::End(Ending::Declined, "the operator stopped".to_owned()))
+                    }
+                }
+            }
+            Response::NoTerminal => Err(Halt::End(
+                Ending::Declined,
+                format!("{at} had failed, and there is no terminal to ask at: `resume --retry` runs failed actions again"),
+            )),
+            Response::Yes | Response::No | Response::Text(_) => {
+                Err(Halt::End(Ending::Declined, "the operator stopped".to_owned()))
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Files kept beside a journal under the digest of their contents: the texts a plan was made from, and large outputs.
+//!
+//! Apart from the records because a reader of the story needs them seldom, and because a digest in a record binds
+//! them as firmly as if they stood in it.
+
+use std::fmt::Write as _;
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::Digest as _;
+
+use super::error::JournalError;
+use super::folder::{self, Folder};
+use super::integrity::FileFault;
+use super::record::Record;
+use crate::event::{Event, Output, StoredOutput, TextEntry};
+use crate::vocab::Digest;
+
+/// An output longer than this is kept beside the journal.
+pub const LARGE_OUTPUT: usize = 32 * 1024;
+
+/// How much of a large output's beginning, and of its end, stays in the event.
+const KEPT_AT_EACH_END: usize = 4 * 1024;
+
+/// Replaces each large output in `event` by its ends; `keep` gets the whole before.
+pub(super) fn spill<E>(event: &mut Event, mut keep: impl FnMut(&Digest, &str) -> Result<(), E>) -> Result<(), E> {
+    for output in outputs(event) {
+        if output.stored.is_some() || output.text.len() <= LARGE_OUTPUT {
+            continue;
+        }
+        let digest = Digest::of(output.text.as_bytes());
+        keep(&digest, &output.text)?;
+        let shortened = ends_of(&output.text, &digest);
+        let bytes = output.text.len() as u64;
+        *output = Output { text: shortened, stored: Some(StoredOutput { digest, bytes }) };
+    }
+    Ok(())
+}
+
+/// The outputs in an event.
+fn outputs(event: &mut Event) -> Vec<&mut Output> {
+    match event {
+        Event::StepActed { stdout, stderr, .. } => vec![stdout, stderr],
+        Event::Collected { output, .. } | Event::UndoEnded { output, .. } => vec![output],
+        Event::Opened(_)
+        | Event::Resumed(_)
+        | Event::PreconditionJudged { .. }
+        | Event::PreconditionOverridden { .. }
+        | Event::WaitStarted { .. }
+        | Event::WarningShown { .. }
+        | Event::WarningAcknowledged { .. }
+        | Event::Asked { .. }
+        | Event::Answered { .. }
+        | Event::RollStarted { .. }
+        | Event::FloorJudged { .. }
+        | Event::BatchStarted { .. }
+        | Event::PauseStarted { .. }
+        | Event::RollStopped { .. }
+        | Event::RollEnded { .. }
+        | Event::ObservedBefore { .. }
+        | Event::StepStarted { .. }
+        | Event::RetryScheduled { .. }
+        | Event::Observed { .. }
+        | Event::CheckJudged { .. }
+        | Event::Captured { .. }
+        | Event::StepEnded { .. }
+        | Event::Chosen { .. }
+        | Event::UndoStarted { .. }
+        | Event::Interrupted { .. }
+        | Event::Noted { .. }
+        | Event::Stopped { .. }
+        | Event::Ended { .. }
+        | Event::Resolved { .. }
+        | Event::Abandoned { .. } => Vec::new(),
+    }
+}
+
+fn ends_of(text: &str, digest: &Digest) -> String {
+    let head = &text[..text.floor_char_boundary(KEPT_AT_EACH_END)];
+    let tail = &text[text.ceil_char_boundary(text.len() - KEPT_AT_EACH_END)..];
+    let left_out = text.len() - head.len() - tail.len();
+    let newline = if head.ends_with('\n') { "" } else { "\n" };
+    format!("{head}{newline}… {left_out} bytes left out, whole in outputs/{digest} …\n{tail}")
+}
+
+/// The texts that an event says are kept.
+pub(super) fn texts(event: &Event) -> &[TextEntry] {
+    if let Event::Opened(opened) = event {
+        return &opened.texts;
+    }
+    // without accepted changes the earlier texts stay those of the run, and these need not be kept
+    if let Event::Resumed(resumed) = event
+        && resumed.accepted_changes
+    {
+        return &resumed.texts;
+    }
+    &[]
+}
+
+/// Writes texts into the folder and gets them onto the disk, names and all.
+pub(super) fn put_texts(folder: &Folder, texts: &[(Digest, Vec<u8>)]) -> Result<(), JournalError> {
+    if texts.is_empty() {
+        return Ok(());
+    }
+    for (digest, contents) in texts {
+        if Digest::of(contents) != *digest {
+            return Err(JournalError::TextNotKept { digest: digest.clone() });
+        }
+        folder::put_file(&folder.texts().join(digest.as_str()), contents)?;
+    }
+    folder::sync_directory(&folder.texts())
+}
+
+/// Writes an output into the folder and gets it onto the disk, name and all.
+pub(super) fn put_output(folder: &Folder, digest: &Digest, text: &str) -> Result<(), JournalError> {
+    folder::put_file(&folder.outputs().join(digest.as_str()), text.as_bytes())?;
+    folder::sync_directory(&folder.outputs())
+}
+
+/// The first file that `record` names and that is not as it says, with its name in the folder.
+///
+/// Takes the record to change only because outputs are found that way; it is left as it was.
+pub(super) fn fault_of(folder: &Folder, record: &mut Record) -> Option<(String, FileFault)> {
+    for text in texts(&record.event) {
+        if let Err(fault) = check(&folder.texts(), &text.digest, None) {
+            return Some((format!("texts/{}", text.digest), fault));
+        }
+    }
+    for output in outputs(&mut record.event) {
+        if let Some(stored) = &output.stored
+            && let Err(fault) = check(&folder.outputs(), &stored.digest, Some(stored.bytes))
+        {
+            return Some((format!("outputs/{}", stored.digest), fault));
+        }
+    }
+    None
+}
+
+/// Whether a file is what its name says; read in pieces.
+fn check(directory: &Path, digest: &Digest, bytes: Option<u64>) -> Result<(), FileFault> {
+    let mut file = open(directory, digest)?;
+    let mut hasher = sha2::Sha256::new();
+    let mut piece = vec![0; 64 * 1024];
+    let mut length = 0;
+    loop {
+        let read = match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => return Err(FileFault::Unreadable),
+        };
+        hasher.update(&piece[..read]);
+        length += read as u64;
+    }
+    let mut found = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        // writing into a string cannot fail
+        let _ = write!(found, "{byte:02x}");
+    }
+    if found == digest.as_str() && bytes.is_none_or(|bytes| bytes == length) { Ok(()) } else { Err(FileFault::Changed) }
+}
+
+/// Reads a kept file whole and checks it.
+pub(super) fn read(directory: &Path, digest: &Digest) -> Result<Vec<u8>, FileFault> {
+    let mut contents = Vec::new();
+    open(directory, digest)?.read_to_end(&mut contents).map_err(|_| FileFault::Unreadable)?;
+    if Digest::of(&contents) == *digest { Ok(contents) } else { Err(FileFault::Changed) }
+}
+
+fn open(directory: &Path, digest: &Digest) -> Result<std::fs::File, FileFault> {
+    // the digest comes from a file: nothing else may become a path
+    if Digest::parse(digest.as_str()).is_none() {
+        return Err(FileFault::BadName);
+    }
+    folder::open_plain(&directory.join(digest.as_str())).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => FileFault::Unreadable,
+        _ => FileFault::Missing,
+    })
+}

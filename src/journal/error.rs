@@ -1,0 +1,227 @@
+//! What can go wrong with the state on disk.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::integrity::Integrity;
+use crate::event::IllegalEvent;
+use crate::vocab::{Digest, RunId};
+
+/// A failure of the store or of a journal.
+///
+/// It can be cloned, because a journal that could not be written gives the same failure to everyone who asks later.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The operating system refused.
+    #[error("could not {doing} {}", path.display())]
+    Io {
+        /// What was tried.
+        doing: Doing,
+        /// On what.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The state directory, or something in it, is not a directory.
+    #[error("{} is not a directory", path.display())]
+    NotADirectory {
+        /// What is not.
+        path: PathBuf,
+    },
+    /// There is no state directory to read from.
+    #[error("no runs are kept in {}", path.display())]
+    NoStore {
+        /// The directory that was looked for.
+        path: PathBuf,
+    },
+    /// There is no such run.
+    #[error("there is no run {run}")]
+    NoRun {
+        /// The run.
+        run: RunId,
+    },
+    /// A run of this id is already there.
+    #[error("there is a run {run} already")]
+    Exists {
+        /// The run.
+        run: RunId,
+    },
+    /// Another program writes this journal at the moment.
+    #[error("run {run} is being written by another program")]
+    Busy {
+        /// The run.
+        run: RunId,
+        /// Its journal.
+        path: PathBuf,
+    },
+    /// The journal does not verify.
+    #[error("{} does not verify: {integrity}", path.display())]
+    Corrupt {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong; [`Integrity::is_sound`] is false for it.
+        integrity: Box<Integrity>,
+    },
+    /// The journal was written in a format this program cannot read.
+    #[error("{} is in format {format}; this program reads formats up to {readable}", path.display())]
+    TooNew {
+        /// The journal.
+        path: PathBuf,
+        /// Its format.
+        format: u64,
+        /// The newest format this program reads.
+        readable: u64,
+    },
+    /// A record is whole and well chained, but says something this program does not know.
+    #[error("{} says `{event}` in record {record}, which this program does not know", path.display())]
+    UnknownEvent {
+        /// The journal.
+        path: PathBuf,
+        /// The record.
+        record: u64,
+        /// The event's name.
+        event: String,
+        /// Where decoding it failed.
+        detail: String,
+    },
+    /// The journal was cut, grown or removed by somebody else while this program held it.
+    #[error("{} was changed or removed by another program during the run", path.display())]
+    Disturbed {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// The event cannot follow what is in the journal. A fault of this program; nothing was written.
+    #[error("this event cannot be recorded")]
+    Illegal {
+        /// Why.
+        #[source]
+        source: IllegalEvent,
+    },
+    /// The event could not be read back from its record. A fault of this program; nothing was written.
+    #[error("this event cannot be recorded: {why}")]
+    Unrecordable {
+        /// Why.
+        why: String,
+    },
+    /// An event names a text that was not given to be kept. A fault of this program; nothing was written.
+    #[error("the text {digest} was not given to be kept")]
+    TextNotKept {
+        /// The digest under which it should be there.
+        digest: Digest,
+    },
+}
+
+/// What was tried when the operating system refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Making a file or directory.
+    Create,
+    /// Opening a file for writing.
+    Open,
+    /// Writing.
+    Write,
+    /// Getting what was written onto the disk.
+    Sync,
+    /// Giving a file or directory its name.
+    Rename,
+    /// Cutting a torn end off.
+    Cut,
+    /// Taking the writer's lock.
+    Lock,
+    /// Reading.
+    Read,
+}
+
+impl Doing {
+    /// Pairs a failure with what was tried on which path.
+    pub(super) fn on(self, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+        move |source| JournalError::Io { doing: self, path: path.to_owned(), source: Arc::new(source) }
+    }
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create",
+            Self::Open => "open",
+            Self::Write => "write to",
+            Self::Sync => "sync",
+            Self::Rename => "rename",
+            Self::Cut => "cut the torn end off",
+            Self::Lock => "lock",
+            Self::Read => "read",
+        })
+    }
+}
+
+impl JournalError {
+    /// Whether the state could not be written: the run can be resumed once it can.
+    pub fn is_state_unwritable(&self) -> bool {
+        match self {
+            Self::Io { doing, .. } => match doing {
+                Doing::Create | Doing::Open | Doing::Write | Doing::Sync | Doing::Rename | Doing::Cut | Doing::Lock => {
+                    true
+                }
+                Doing::Read => false,
+            },
+            Self::NotADirectory { .. } => true,
+            Self::NoStore { .. }
+            | Self::NoRun { .. }
+            | Self::Exists { .. }
+            | Self::Busy { .. }
+            | Self::Corrupt { .. }
+            | Self::TooNew { .. }
+            | Self::UnknownEvent { .. }
+            | Self::Disturbed { .. }
+            | Self::Illegal { .. }
+            | Self::Unrecordable { .. }
+            | Self::TextNotKept { .. } => false,
+        }
+    }
+
+    /// Whether a journal is not what its writer wrote.
+    pub fn is_corrupt(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Disturbed { .. })
+    }
+
+    /// Whether another program writes the run.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy { .. })
+    }
+
+    /// What a person can do about it, as a sentence; none where the message says it all.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { doing, source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    Some("make room on that file system; the run can be resumed then")
+                }
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    Some("the file system is mounted read-only; choose another with --state-dir")
+                }
+                io::ErrorKind::PermissionDenied if *doing == Doing::Read => {
+                    Some("runs can be read by their owner and group; ask to be in the group, or use sudo")
+                }
+                io::ErrorKind::PermissionDenied => {
+                    Some("choose a directory you can write to with --state-dir, or use sudo")
+                }
+                _ if *doing == Doing::Sync => {
+                    Some("the disk may be failing: what the journal says last may not be on it; check the kernel's log")
+                }
+                _ => None,
+            },
+            Self::NotADirectory { .. } => Some("choose another place with --state-dir"),
+            Self::NoStore { .. } => Some("name the directory of earlier runs with --state-dir"),
+            Self::Busy { .. } => Some("wait until it is done; `runbook audit show` can be used meanwhile"),
+            Self::Corrupt { .. } | Self::Disturbed { .. } => {
+                Some("do not repair it by hand: keep the folder as it is, and find out who changed it")
+            }
+            Self::TooNew { .. } | Self::UnknownEvent { .. } => Some("a newer runbook wrote it: read it with that one"),
+            Self::NoRun { .. } => Some("`runbook audit list` names the runs"),
+            Self::Exists { .. } | Self::Illegal { .. } | Self::Unrecordable { .. } | Self::TextNotKept { .. } => None,
+        }
+    }
+}

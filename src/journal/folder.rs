@@ -1,0 +1,133 @@
+//! The folder of one run, and how files come into it: by mode, synced, named when whole.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::error::{Doing, JournalError};
+
+const DIRECTORY_MODE: u32 = 0o750;
+const FILE_MODE: u32 = 0o640;
+
+/// The folder of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn journal(&self) -> PathBuf {
+        self.path.join("journal.jsonl")
+    }
+
+    /// Where a torn end is kept; `number` from 1.
+    pub(super) fn torn(&self, number: u32) -> PathBuf {
+        self.path.join(Self::torn_name(number))
+    }
+
+    pub(super) fn torn_name(number: u32) -> String {
+        format!("journal.torn-{number}")
+    }
+
+    pub(super) fn texts(&self) -> PathBuf {
+        self.path.join("texts")
+    }
+
+    pub(super) fn outputs(&self) -> PathBuf {
+        self.path.join("outputs")
+    }
+}
+
+/// Makes a directory; its parent must be there.
+pub(super) fn make_directory(path: &Path) -> Result<(), JournalError> {
+    DirBuilder::new().mode(DIRECTORY_MODE).create(path).map_err(Doing::Create.on(path))
+}
+
+/// Makes a directory and what is missing above it; one that is there is left as it is.
+pub(super) fn make_directories(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)
+}
+
+/// Makes a file that must not be there yet, to be appended to.
+pub(super) fn make_file(path: &Path) -> Result<File, JournalError> {
+    OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)
+        .map_err(Doing::Create.on(path))
+}
+
+/// Writes a whole file under a name for the time being, syncs it, and gives it its name, over an older one.
+///
+/// The name itself is on the disk only after [`sync_directory`].
+pub(super) fn put_file(path: &Path, contents: &[u8]) -> Result<(), JournalError> {
+    let draft = path.with_extension("new");
+    // one that a crash left behind
+    if let Err(error) = fs::remove_file(&draft)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(Doing::Create.on(&draft)(error));
+    }
+    let written = make_file(&draft).and_then(|mut file| {
+        file.write_all(contents).map_err(Doing::Write.on(path))?;
+        file.sync_all().map_err(Doing::Sync.on(path))?;
+        fs::rename(&draft, path).map_err(Doing::Rename.on(path))
+    });
+    if written.is_err() {
+        // it may hold the last free blocks
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+/// Gets the names in a directory onto the disk.
+pub(super) fn sync_directory(path: &Path) -> Result<(), JournalError> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(Doing::Sync.on(path))
+}
+
+/// Opens a plain file for reading: never a link, and never something that blocks or does not end.
+pub(super) fn open_plain(path: &Path) -> io::Result<File> {
+    open_if_plain(OpenOptions::new().read(true), path)
+}
+
+/// Opens a plain file for reading from its beginning and writing at its end.
+pub(super) fn open_plain_to_append(path: &Path) -> io::Result<File> {
+    open_if_plain(OpenOptions::new().read(true).append(true), path)
+}
+
+fn open_if_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let file = options.custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a plain file"))
+    }
+}
+
+/// Whether a writer holds the file.
+///
+/// Looking takes the lock itself for an instant, shared; so a writer tries more than once. Where locks are not to be
+/// had the answer is no.
+pub(super) fn is_locked(file: &File) -> bool {
+    match file.try_lock_shared() {
+        Ok(()) => {
+            let _ = file.unlock();
+            false
+        }
+        Err(TryLockError::WouldBlock) => true,
+        Err(TryLockError::Error(_)) => false,
+    }
+}

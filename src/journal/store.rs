@@ -1,0 +1,203 @@
+//! The state directory: a folder for each run.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::attachment;
+use super::error::{Doing, JournalError};
+use super::folder::{self, Folder};
+use super::integrity::FileFault;
+use super::reader::{self, Replay, Verification};
+use super::writer::Journal;
+use crate::event::Opened;
+use crate::vocab::{Digest, RunId};
+
+/// The beginning of the name of a run's folder before its first record is on the disk.
+const DRAFT: &str = ".new-";
+
+/// After this long a draft is certain to be left over.
+const DRAFT_LIFE: SignedDuration = SignedDuration::from_hours(24);
+
+/// The state directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// Opens the state directory to run something, and makes it where it is missing.
+    ///
+    /// Fails early where nothing could be written; that there is room shows only when something is.
+    pub fn open(root: &Path) -> Result<Self, JournalError> {
+        let store = Self { root: root.to_owned() };
+        let runs = store.runs();
+        let is_new = !runs.exists();
+        folder::make_directories(&runs).map_err(|error| match error.kind() {
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                JournalError::NotADirectory { path: not_a_directory(&runs) }
+            }
+            _ => Doing::Create.on(&runs)(error),
+        })?;
+        let rights = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        rustix::fs::access(&runs, rights).map_err(|error| Doing::Write.on(&runs)(error.into()))?;
+        if is_new {
+            folder::sync_directory(root)?;
+            if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty()) {
+                // it may be a directory that can be searched but not read; the next sync would not help either
+                let _ = folder::sync_directory(above);
+            }
+        }
+        Ok(store)
+    }
+
+    /// Opens the state directory to read only; makes nothing.
+    pub fn open_existing(root: &Path) -> Result<Self, JournalError> {
+        let store = Self { root: root.to_owned() };
+        let runs = store.runs();
+        match fs::metadata(&runs) {
+            Ok(found) if found.is_dir() => Ok(store),
+            Ok(_) => Err(JournalError::NotADirectory { path: runs }),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound => Err(JournalError::NoStore { path: root.to_owned() }),
+                io::ErrorKind::NotADirectory => Err(JournalError::NotADirectory { path: not_a_directory(&runs) }),
+                _ => Err(Doing::Read.on(&runs)(error)),
+            },
+        }
+    }
+
+    /// The state directory's path.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of a run, there or not.
+    pub fn folder(&self, run: &RunId) -> PathBuf {
+        self.runs().join(run.as_str())
+    }
+
+    /// Begins a run: its folder with the texts it was made from and its first record.
+    ///
+    /// A crash leaves either no run or a run with its first record. Drafts that crashes left are removed once they are
+    /// a day old.
+    pub fn create(&self, at: Timestamp, opened: Opened, texts: &[(Digest, Vec<u8>)]) -> Result<Journal, JournalError> {
+        self.remove_old_drafts(at);
+        let run = opened.run.clone();
+        let folder = Folder::new(self.folder(&run));
+        let draft = Folder::new(self.runs().join(format!("{DRAFT}{run}")));
+        if folder.path().exists() {
+            return Err(JournalError::Exists { run });
+        }
+        folder::make_directory(draft.path())?;
+        let result = Journal::begin(&draft, at, opened, texts).and_then(|journal| {
+            // the new name is refused where a folder with anything in it has it
+            fs::rename(draft.path(), folder.path()).map_err(|error| match error.kind() {
+                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
+                    JournalError::Exists { run: run.clone() }
+                }
+                _ => Doing::Rename.on(folder.path())(error),
+            })?;
+            Ok(journal)
+        });
+        match result {
+            Ok(mut journal) => {
+                folder::sync_directory(&self.runs())?;
+                journal.moved_to(folder);
+                Ok(journal)
+            }
+            Err(error) => {
+                // nobody will look at it again; if this fails too, a later run removes it
+                let _ = fs::remove_dir_all(draft.path());
+                Err(error)
+            }
+        }
+    }
+
+    /// Goes on with an earlier run: locks and verifies its journal, cuts a torn end off, and continues the chain.
+    ///
+    /// A journal that is not sound is refused. Where the replay's integrity is torn, the cut bytes are kept in
+    /// `journal.torn-N`, and whoever goes on should tell.
+    pub fn reopen(&self, run: &RunId) -> Result<(Replay, Journal), JournalError> {
+        let folder = self.existing(run)?;
+        Journal::resume(folder, run)
+    }
+
+    /// Reads a run's journal whole; also while it is being written.
+    ///
+    /// A journal that breaks in the middle gives what verifies and says where it breaks; one without a first record is
+    /// a failure.
+    pub fn read(&self, run: &RunId) -> Result<Replay, JournalError> {
+        reader::read(&self.existing(run)?, run)
+    }
+
+    /// Verifies a run's journal without keeping its records.
+    pub fn verify(&self, run: &RunId) -> Result<Verification, JournalError> {
+        reader::verify(self.existing(run)?.path())
+    }
+
+    /// Reads a text that was kept for a run.
+    pub fn text(&self, run: &RunId, digest: &Digest) -> Result<Vec<u8>, FileFault> {
+        attachment::read(&Folder::new(self.folder(run)).texts(), digest)
+    }
+
+    /// Reads a large output of a run whole.
+    pub fn output(&self, run: &RunId, digest: &Digest) -> Result<Vec<u8>, FileFault> {
+        attachment::read(&Folder::new(self.folder(run)).outputs(), digest)
+    }
+
+    /// The ids of all runs, newest first.
+    pub fn runs_newest_first(&self) -> Result<Vec<RunId>, JournalError> {
+        let path = self.runs();
+        let entries = fs::read_dir(&path).map_err(Doing::Read.on(&path))?;
+        let mut runs = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(Doing::Read.on(&path))?.file_name();
+            // drafts and whatever else somebody put there
+            if let Some(run) = name.to_str().and_then(|name| name.parse::<RunId>().ok()) {
+                runs.push(run);
+            }
+        }
+        runs.sort_by(|a, b| b.cmp(a));
+        Ok(runs)
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
+    fn existing(&self, run: &RunId) -> Result<Folder, JournalError> {
+        let path = self.folder(run);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => Ok(Folder::new(path)),
+            Ok(_) => Err(JournalError::NotADirectory { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(JournalError::NoRun { run: run.clone() }),
+            Err(error) => Err(Doing::Read.on(&path)(error)),
+        }
+    }
+
+    /// Tidying only: what cannot be removed stays.
+    fn remove_old_drafts(&self, now: Timestamp) {
+        let Ok(entries) = fs::read_dir(self.runs()) else { return };
+        for entry in entries.flatten() {
+            if !entry.file_name().to_string_lossy().starts_with(DRAFT) {
+                continue;
+            }
+            let changed = entry.metadata().and_then(|found| found.modified()).ok();
+            if changed.is_some_and(|changed| is_old(changed, now)) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+}
+
+fn is_old(changed: SystemTime, now: Timestamp) -> bool {
+    Timestamp::try_from(changed).is_ok_and(|changed| now.duration_since(changed) > DRAFT_LIFE)
+}
+
+/// The part of `path` that is there and is no directory.
+fn not_a_directory(path: &Path) -> PathBuf {
+    path.ancestors().find(|part| part.symlink_metadata().is_ok()).unwrap_or(path).to_owned()
+}

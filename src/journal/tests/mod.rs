@@ -1,0 +1,7 @@
+//! Tests of journals as files: what is written is read, and what was not written is found out.
+
+mod fixture;
+mod glance;
+mod round_trip;
+mod tampering;
+mod writing;

@@ -1,0 +1,160 @@
+//! Reading the wrapper's own lines out of a command's output.
+//!
+//! The wrapper marks its lines with `\x1e`, the errand's random nonce and a blank. They are taken out exactly, also
+//! when they are split over chunks and when the command's last line had no newline. What came before the first of
+//! them is noise of the login shell, not the command's.
+
+/// A line of the wrapper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// On stdout: the command's output begins.
+    Begin,
+    /// On stderr: the command starts.
+    Start(Group),
+    /// On stderr: it was not started, and why.
+    Refused(String),
+    /// On stdout: the command has ended, nothing of its own follows.
+    End,
+    /// On stderr: the command has ended with this status, nothing of its own follows.
+    Exit(i32),
+}
+
+/// The process group of a running command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    /// The group.
+    pub(super) id: u32,
+}
+
+/// Noise beyond this is dropped.
+const NOISE: usize = 16 * 1024;
+/// No line of the wrapper is longer.
+const LONGEST: usize = 4096;
+
+/// One stream's reader.
+#[derive(Debug)]
+pub(super) struct ControlReader {
+    mark: Vec<u8>,
+    held: Vec<u8>,
+    begun: bool,
+    noise: Vec<u8>,
+}
+
+impl ControlReader {
+    pub(super) fn new(nonce: &str) -> Self {
+        Self { mark: format!("\x1e{nonce} ").into_bytes(), held: Vec::new(), begun: false, noise: Vec::new() }
+    }
+
+    /// Takes the next chunk: the command's own bytes are appended to `own`, the wrapper's lines given back.
+    pub(super) fn feed(&mut self, chunk: &[u8], own: &mut Vec<u8>) -> Vec<Line> {
+        self.held.extend_from_slice(chunk);
+        let mut lines = Vec::new();
+        loop {
+            let (at, whole) = self.find_mark();
+            let before: Vec<u8> = self.held.drain(..at).collect();
+            self.keep(&before, own);
+            if !whole {
+                return lines;
+            }
+            let Some(end) = self.held.iter().position(|&b| b == b'\n') else {
+                if self.held.len() > LONGEST {
+                    let all = std::mem::take(&mut self.held);
+                    self.keep(&all, own);
+                }
+                return lines;
+            };
+            let text: Vec<u8> = self.held.drain(..=end).collect();
+            match parse(&text[self.mark.len()..end]) {
+                Some(line) => {
+                    self.begun = true;
+                    lines.push(line);
+                }
+                None => self.keep(&text, own),
+            }
+        }
+    }
+
+    /// Gives what was held back, at the end of the stream.
+    pub(super) fn finish(&mut self, own: &mut Vec<u8>) {
+        let rest = std::mem::take(&mut self.held);
+        self.keep(&rest, own);
+    }
+
+    /// What came before the wrapper's first line.
+    pub(super) fn noise(&self) -> String {
+        String::from_utf8_lossy(&self.noise).into_owned()
+    }
+
+    /// Where a mark is, or where the start of one at the very end is, or the end.
+    fn find_mark(&self) -> (usize, bool) {
+        let mut from = 0;
+        while let Some(found) = self.held[from..].iter().position(|&b| b == self.mark[0]) {
+            let at = from + found;
+            let rest = &self.held[at..];
+            if rest.starts_with(&self.mark) {
+                return (at, true);
+            }
+            if self.mark.starts_with(rest) {
+                return (at, false);
+            }
+            from = at + 1;
+        }
+        (self.held.len(), false)
+    }
+
+    fn keep(&mut self, bytes: &[u8], own: &mut Vec<u8>) {
+        if self.begun {
+            own.extend_from_slice(bytes);
+        } else {
+            let room = NOISE.saturating_sub(self.noise.len()).min(bytes.len());
+            self.noise.extend_from_slice(&bytes[..room]);
+        }
+    }
+}
+
+fn parse(text: &[u8]) -> Option<Line> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
+    match kind {
+        "begin" => Some(Line::Begin),
+        "end" => Some(Line::End),
+        "exit" => rest.parse().ok().map(Line::Exit),
+        "refused" => Some(Line::Refused(rest.to_owned())),
+        "start" => {
+            let mut numbers = rest.split(' ');
+            let _pid: u32 = numbers.next()?.parse().ok()?;
+            // a group of 0 or 1 would be ours or everyone's when it is signalled
+            let id: u32 = numbers.next()?.parse().ok().filter(|&id| id > 1)?;
+            Some(Line::Start(Group { id }))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_taken_out_wherever_chunks_split() {
+        let text = b"noise\n\x1eabc start 12 12 99\nplain\x1e\x1eabX \x1eabc what\nlast\x1eabc exit 255\nlate";
+        for size in 1..text.len() {
+            let mut reader = ControlReader::new("abc");
+            let (mut own, mut lines) = (Vec::new(), Vec::new());
+            for chunk in text.chunks(size) {
+                lines.extend(reader.feed(chunk, &mut own));
+            }
+            reader.finish(&mut own);
+            assert_eq!(lines, [Line::Start(Group { id: 12 }), Line::Exit(255)], "chunks of {size}");
+            assert_eq!(String::from_utf8_lossy(&own), "plain\x1e\x1eabX \x1eabc what\nlastlate", "chunks of {size}");
+            assert_eq!(reader.noise(), "noise\n");
+        }
+    }
+
+    #[test]
+    fn a_group_that_would_be_everyone_is_not_believed() {
+        assert_eq!(parse(b"start 5 1 7"), None);
+        assert_eq!(parse(b"start 5 0 7"), None);
+        assert_eq!(parse(b"exit 143"), Some(Line::Exit(143)));
+    }
+}

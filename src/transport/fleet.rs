@@ -1,0 +1,99 @@
+//! The whole fleet: each target by its own transport.
+
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use super::capability::{Act, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
+use super::local::Local;
+use super::ssh::Ssh;
+use crate::model::Target;
+use crate::model::target::Transport;
+use crate::vocab::{HttpRequest, Period, RunId};
+
+/// How connections are made and kept.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory of the control sockets; made when missing, refused when others can write to it. Its path may have
+    /// at most 69 bytes.
+    pub control_dir: PathBuf,
+    /// How long a connection is kept after its last use, beyond the end of the program.
+    pub idle: Period,
+    /// How long connecting to a host may take.
+    pub connect_timeout: Period,
+    /// How many hosts are connected to at the same time.
+    pub parallel: usize,
+    /// How many commands run on a host at the same time; sshd's own limit is 10.
+    pub sessions_per_host: usize,
+}
+
+impl Settings {
+    /// The usual settings.
+    pub fn new(control_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            control_dir: control_dir.into(),
+            idle: Period::seconds(600),
+            connect_timeout: Period::seconds(10),
+            parallel: 32,
+            sessions_per_host: 5,
+        }
+    }
+}
+
+/// Reaches every target by its own transport.
+///
+/// Dropping it leaves its connections to the next run of the program; [`Fleet::close`] ends them.
+#[derive(Debug)]
+pub struct Fleet {
+    ssh: Ssh,
+    local: Local,
+}
+
+impl Fleet {
+    /// Nothing is connected before it is used.
+    pub fn new(settings: Settings) -> Self {
+        Self { ssh: Ssh::new(settings), local: Local::default() }
+    }
+
+    /// Ends the connections used so far.
+    pub async fn close(&self) {
+        self.ssh.close().await;
+    }
+
+    fn way(&self, target: &Target) -> &dyn Operate {
+        match target.transport {
+            Transport::Ssh => &self.ssh,
+            Transport::Local => &self.local,
+        }
+    }
+}
+
+impl Inspect for Fleet {
+    fn look<'a>(&'a self, target: &'a Target, look: Look) -> Pending<'a, Result<Seen, Fault>> {
+        self.way(target).look(target, look)
+    }
+
+    fn ping<'a>(&'a self, target: &'a Target, timeout: Period) -> Pending<'a, Result<Period, Fault>> {
+        self.way(target).ping(target, timeout)
+    }
+}
+
+impl Operate for Fleet {
+    fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>> {
+        self.way(target).act(target, act)
+    }
+
+    fn send<'a>(
+        &'a self,
+        target: &'a Target,
+        request: HttpRequest,
+        timeout: Period,
+        cancel: CancellationToken,
+    ) -> Pending<'a, Result<HttpReply, Fault>> {
+        self.way(target).send(target, request, timeout, cancel)
+    }
+
+    fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {
+        self.way(target).tidy(target, run)
+    }
+}

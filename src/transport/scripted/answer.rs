@@ -1,0 +1,126 @@
+//! What the script answers.
+
+use std::time::Duration;
+
+use super::super::capability::{Ended, Fault, Finished, HttpReply, Seen};
+use crate::vocab::Period;
+use crate::vocab::observation::NoReply;
+
+/// One answer of the script.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub(super) result: Result<Seen, Fault>,
+    pub(super) delay: Duration,
+}
+
+impl Answer {
+    /// The command exits with `status`.
+    pub fn exit(status: i32) -> Self {
+        Self::new(Ok(Seen::Command(Finished {
+            ended: Ended::Exited(status),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            took: Period::ZERO,
+            output_cut: false,
+        })))
+    }
+
+    /// The conversation gives `reply`.
+    pub fn tcp(reply: impl Into<Vec<u8>>) -> Self {
+        Self::new(Ok(Seen::Tcp(reply.into())))
+    }
+
+    /// The request is answered.
+    pub fn http(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self::new(Ok(Seen::Http(HttpReply { status, headers: Vec::new(), body: body.into() })))
+    }
+
+    /// Any fault.
+    pub fn fault(fault: Fault) -> Self {
+        Self::new(Err(fault))
+    }
+
+    /// The host cannot be reached; nothing was sent.
+    pub fn unreachable(reason: &str) -> Self {
+        Self::fault(Fault::Unreachable { reason: reason.to_owned(), hint: None })
+    }
+
+    /// The command did not start.
+    pub fn not_started(reason: &str) -> Self {
+        Self::fault(Fault::NotStarted { reason: reason.to_owned() })
+    }
+
+    /// The command was sent, had its effect (rules of [`on_after`](super::Scripted::on_after) see it), and its end was not heard of.
+    pub fn lost(reason: &str) -> Self {
+        Self::fault(Fault::Lost { reason: reason.to_owned(), stdout: Vec::new(), stderr: Vec::new() })
+    }
+
+    /// The conversation fails.
+    pub fn no_reply(reason: NoReply) -> Self {
+        Self::fault(Fault::Conversation { reason, detail: String::new() })
+    }
+
+    fn new(result: Result<Seen, Fault>) -> Self {
+        Self { result, delay: Duration::ZERO }
+    }
+
+    /// With this on stdout.
+    #[must_use]
+    pub fn stdout(mut self, text: impl Into<Vec<u8>>) -> Self {
+        match &mut self.result {
+            Ok(Seen::Command(Finished { stdout, .. }))
+            | Err(Fault::Lost { stdout, .. } | Fault::NotStopped { stdout, .. }) => *stdout = text.into(),
+            Ok(Seen::Tcp(_) | Seen::Http(_)) | Err(_) => {}
+        }
+        self
+    }
+
+    /// With this on stderr.
+    #[must_use]
+    pub fn stderr(mut self, text: impl Into<Vec<u8>>) -> Self {
+        match &mut self.result {
+            Ok(Seen::Command(Finished { stderr, .. }))
+            | Err(Fault::Lost { stderr, .. } | Fault::NotStopped { stderr, .. }) => *stderr = text.into(),
+            Ok(Seen::Tcp(_) | Seen::Http(_)) | Err(_) => {}
+        }
+        self
+    }
+
+    /// With this header, for an answer to a request.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let Ok(Seen::Http(reply)) = &mut self.result {
+            reply.headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        self
+    }
+
+    /// Only after this time.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+/// Answers in the order of the calls on a host; the last one repeats.
+#[derive(Clone, Debug)]
+pub struct Answers(pub(super) Vec<Answer>);
+
+impl From<Answer> for Answers {
+    fn from(answer: Answer) -> Self {
+        Self(vec![answer])
+    }
+}
+
+impl From<Vec<Answer>> for Answers {
+    fn from(answers: Vec<Answer>) -> Self {
+        Self(answers)
+    }
+}
+
+impl<const N: usize> From<[Answer; N]> for Answers {
+    fn from(answers: [Answer; N]) -> Self {
+        Self(answers.into())
+    }
+}

@@ -1,0 +1,151 @@
+//! The capabilities of a scripted fleet.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::super::capability::{
+    Act, Ended, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Probe, Seen, Stream,
+};
+use super::{Call, Kind, Scripted};
+use crate::model::Target;
+use crate::vocab::{HttpRequest, Period, RunId};
+
+/// How waiting for an answer came to its end.
+enum Waited {
+    Whole,
+    TimeUp,
+    Cancelled,
+}
+
+async fn wait(delay: Duration, time: Option<Period>, cancel: &CancellationToken) -> Waited {
+    let time = time.map(Period::get).filter(|&time| time < delay);
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Waited::Cancelled,
+        () = sleep(time.unwrap_or(delay)) => if time.is_some() { Waited::TimeUp } else { Waited::Whole },
+    }
+}
+
+fn unscripted(call: &Call) -> Fault {
+    Fault::NotStarted { reason: format!("the script has no answer for `{call}`") }
+}
+
+fn misfit(call: &Call) -> Fault {
+    Fault::NotStarted { reason: format!("the script's answer for `{call}` is of another kind") }
+}
+
+impl Inspect for Scripted {
+    fn look<'a>(&'a self, target: &'a Target, look: Look) -> Pending<'a, Result<Seen, Fault>> {
+        Box::pin(async move {
+            let text = match &look.probe {
+                Probe::Run(command) => command.shown(),
+                Probe::Tcp(talk) => talk.shown(),
+                Probe::Http(request) => request.shown(),
+            };
+            let (call, answer) = self.hear(target, Kind::Look, None, text);
+            let answer = answer.ok_or_else(|| unscripted(&call))?;
+            match wait(answer.delay, Some(look.timeout), &look.cancel).await {
+                Waited::Cancelled => return Err(Fault::Cancelled),
+                Waited::TimeUp => return Err(Fault::TimedOut { after: look.timeout }),
+                Waited::Whole => {}
+            }
+            match (&look.probe, answer.result) {
+                (Probe::Run(_), Ok(Seen::Command(done))) => {
+                    Ok(Seen::Command(Finished { took: Period::new(answer.delay), ..done }))
+                }
+                (Probe::Tcp(_), Ok(seen @ Seen::Tcp(_))) | (Probe::Http(_), Ok(seen @ Seen::Http(_))) => Ok(seen),
+                (Probe::Run(_) | Probe::Tcp(_) | Probe::Http(_), Ok(_)) => Err(misfit(&call)),
+                (_, Err(fault)) => Err(fault),
+            }
+        })
+    }
+
+    fn ping<'a>(&'a self, target: &'a Target, timeout: Period) -> Pending<'a, Result<Period, Fault>> {
+        Box::pin(async move {
+            // a host that no rule for `ping` speaks of is there
+            let (_, answer) = self.hear(target, Kind::Ping, None, "ping".to_owned());
+            let Some(answer) = answer else { return Ok(Period::ZERO) };
+            match wait(answer.delay, Some(timeout), &CancellationToken::new()).await {
+                Waited::TimeUp | Waited::Cancelled => Err(Fault::TimedOut { after: timeout }),
+                Waited::Whole => answer.result.map(|_| Period::new(answer.delay)),
+            }
+        })
+    }
+}
+
+impl Operate for Scripted {
+    fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>> {
+        Box::pin(async move {
+            if act.cancel.is_cancelled() {
+                return Err(Fault::NotStarted { reason: "interrupted before it was sent".to_owned() });
+            }
+            let (call, answer) = self.hear(target, Kind::Act, Some(&act), act.command.shown());
+            let answer = answer.ok_or_else(|| unscripted(&call))?;
+            let waited = wait(answer.delay, act.timeout, &act.cancel).await;
+            let result = match answer.result {
+                Ok(Seen::Command(done)) => Ok(done),
+                Ok(Seen::Tcp(_) | Seen::Http(_)) => return Err(misfit(&call)),
+                Err(fault) => Err(fault),
+            };
+            let (ended, took) = match waited {
+                Waited::Whole => {
+                    // what never started has no effect; everything else may have had one
+                    if !matches!(result, Err(Fault::Unreachable { .. } | Fault::NotStarted { .. })) {
+                        self.effect(call);
+                    }
+                    let done = result?;
+                    if !done.stdout.is_empty() {
+                        (act.output)(Stream::Stdout, &done.stdout);
+                    }
+                    if !done.stderr.is_empty() {
+                        (act.output)(Stream::Stderr, &done.stderr);
+                    }
+                    return Ok(Finished { took: Period::new(answer.delay), ..done });
+                }
+                Waited::TimeUp => (Ended::TimedOut, act.timeout.unwrap_or_default()),
+                Waited::Cancelled => (Ended::Cancelled, Period::new(call.at.elapsed())),
+            };
+            Ok(Finished { ended, stdout: Vec::new(), stderr: Vec::new(), took, output_cut: false })
+        })
+    }
+
+    fn send<'a>(
+        &'a self,
+        target: &'a Target,
+        request: HttpRequest,
+        timeout: Period,
+        cancel: CancellationToken,
+    ) -> Pending<'a, Result<HttpReply, Fault>> {
+        Box::pin(async move {
+            let (call, answer) = self.hear(target, Kind::Send, None, request.shown());
+            let answer = answer.ok_or_else(|| unscripted(&call))?;
+            let lost =
+                |reason: &str| Fault::Lost { reason: reason.to_owned(), stdout: Vec::new(), stderr: Vec::new() };
+            match wait(answer.delay, Some(timeout), &cancel).await {
+                Waited::Cancelled => return Err(lost("interrupted while waiting for the answer")),
+                Waited::TimeUp => return Err(lost("no answer in time")),
+                Waited::Whole => {}
+            }
+            match answer.result {
+                Ok(Seen::Http(reply)) => {
+                    self.effect(call);
+                    Ok(reply)
+                }
+                Ok(Seen::Command(_) | Seen::Tcp(_)) => Err(misfit(&call)),
+                Err(fault @ Fault::Lost { .. }) => {
+                    self.effect(call);
+                    Err(fault)
+                }
+                Err(fault) => Err(fault),
+            }
+        })
+    }
+
+    fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let _ = self.hear(target, Kind::Tidy, None, run.to_string());
+        })
+    }
+}

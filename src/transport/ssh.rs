@@ -1,0 +1,71 @@
+//! Hosts reached over ssh.
+
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::capability::{Act, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
+use super::connection::Connections;
+use super::fleet::Settings;
+use super::host::{self, Left};
+use crate::model::Target;
+use crate::vocab::{HttpRequest, Period, RunId};
+
+/// Reaches hosts over ssh, by connections that are shared and kept.
+#[derive(Debug)]
+pub struct Ssh {
+    connections: Connections,
+    left: Left,
+}
+
+impl Ssh {
+    /// Nothing is connected before it is used.
+    pub fn new(settings: Settings) -> Self {
+        Self { connections: Connections::new(settings), left: Left::default() }
+    }
+
+    /// Ends the connections used so far; without it they stay for the next run of the program.
+    pub async fn close(&self) {
+        self.connections.close().await;
+    }
+}
+
+impl Inspect for Ssh {
+    fn look<'a>(&'a self, target: &'a Target, look: Look) -> Pending<'a, Result<Seen, Fault>> {
+        Box::pin(async move { host::look(&self.connections.to(target)?, look).await })
+    }
+
+    fn ping<'a>(&'a self, target: &'a Target, time: Period) -> Pending<'a, Result<Period, Fault>> {
+        Box::pin(async move {
+            let connection = self.connections.to(target)?;
+            let start = Instant::now();
+            match timeout(time.get(), connection.ensure()).await {
+                Ok(ensured) => ensured.map(|()| Period::new(start.elapsed())),
+                Err(_) => Err(Fault::TimedOut { after: time }),
+            }
+        })
+    }
+}
+
+impl Operate for Ssh {
+    fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>> {
+        Box::pin(async move { self.left.act(&self.connections.to(target)?, target, &act).await })
+    }
+
+    fn send<'a>(
+        &'a self,
+        target: &'a Target,
+        request: HttpRequest,
+        time: Period,
+        cancel: CancellationToken,
+    ) -> Pending<'a, Result<HttpReply, Fault>> {
+        Box::pin(async move { host::send(&self.connections.to(target)?, &request, time, &cancel).await })
+    }
+
+    fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {
+        Box::pin(async move {
+            if let Ok(connection) = self.connections.to(target) {
+                self.left.tidy(&connection, target, run).await;
+            }
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! What the integration tests share: a lab to run on, and the program as its user runs it.
+
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+pub mod lab;
+pub mod program;
+
+pub use lab::Lab;
+pub use program::{Program, Ran};

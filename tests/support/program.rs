@@ -1,0 +1,224 @@
+//! The built program, run as a person would run it: in a state folder of its own, with a clean environment.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::lab::Lab;
+
+/// The program with a state folder, a book and inventories.
+pub struct Program {
+    dir: TempDir,
+    book: PathBuf,
+    inventories: Vec<PathBuf>,
+    env: Vec<(String, String)>,
+}
+
+/// What the program did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit status; 128 + N for signal N.
+    pub code: i32,
+    /// What it wrote on stdout.
+    pub stdout: String,
+    /// What it wrote on stderr.
+    pub stderr: String,
+}
+
+impl Program {
+    /// On the project's own book and a lab.
+    pub fn on(lab: &Lab) -> Self {
+        let mut program = Self::new();
+        program.inventories.push(lab.inventory().to_owned());
+        program
+    }
+
+    /// On the project's own book, with no lab.
+    pub fn new() -> Self {
+        let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+        Self { dir: TempDir::new().unwrap(), book, inventories: Vec::new(), env: Vec::new() }
+    }
+
+    /// With a book of its own: the project's inventory and `book.yaml`, and these files (name, text) over them.
+    pub fn with_book(mut self, files: &[(&str, &str)]) -> Self {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+        let book = self.dir.path().join("book");
+        std::fs::create_dir_all(&book).unwrap();
+        for name in ["inventory.yaml", "book.yaml"] {
+            std::fs::copy(own.join(name), book.join(name)).unwrap();
+        }
+        for (name, text) in files {
+            let path = book.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        self.book = book;
+        self
+    }
+
+    /// With a variable in its environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A folder that lives as long as this.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The book's folder.
+    pub fn book(&self) -> &Path {
+        &self.book
+    }
+
+    /// The state folder.
+    pub fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// The command, ready to be changed and spawned.
+    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_runbook"));
+        command.env_clear();
+        for name in ["PATH", "HOME"] {
+            if let Ok(value) = std::env::var(name) {
+                command.env(name, value);
+            }
+        }
+        command.env("RUNBOOK_OPERATOR", "tester").env("TZ", "UTC").env("LANG", "C.UTF-8");
+        command.arg("--book").arg(&self.book).arg("--state-dir").arg(self.state());
+        for inventory in &self.inventories {
+            command.arg("-i").arg(inventory);
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end, without a terminal.
+    pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
+        Ran::of(self.command(args).output().unwrap())
+    }
+
+    /// Runs it to its end with this on its standard input.
+    pub fn run_with_input<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, input: &str) -> Ran {
+        let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        Ran::of(child.wait_with_output().unwrap())
+    }
+
+    /// Starts it, and leaves it running.
+    pub fn start<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Child {
+        self.command(args).spawn().unwrap()
+    }
+
+    /// The folder of the newest run.
+    pub fn newest_run(&self) -> PathBuf {
+        let mut runs: Vec<PathBuf> = std::fs::read_dir(self.state().join("runs"))
+            .map(|dir| dir.map(|entry| entry.unwrap().path()).collect())
+            .unwrap_or_default();
+        runs.retain(|path| path.join("journal.jsonl").exists());
+        runs.sort();
+        runs.pop().expect("a run was recorded")
+    }
+
+    /// The id of the newest run.
+    pub fn newest_id(&self) -> String {
+        self.newest_run().file_name().unwrap().to_string_lossy().into_owned()
+    }
+
+    /// The newest run's journal as text, empty before there is one.
+    pub fn journal(&self) -> String {
+        if !self.state().join("runs").exists() {
+            return String::new();
+        }
+        std::fs::read_to_string(self.newest_run().join("journal.jsonl")).unwrap_or_default()
+    }
+
+    /// The newest run's events, each as `(name, body)`.
+    pub fn events(&self) -> Vec<(String, Value)> {
+        let record = |line: &str| -> Option<(String, Value)> {
+            let record: Value = serde_json::from_str(line).ok()?;
+            let (name, body) = record["event"].as_object()?.iter().next()?;
+            Some((name.clone(), body.clone()))
+        };
+        self.journal().lines().filter_map(record).collect()
+    }
+
+    /// The newest run's events of this name.
+    pub fn events_named(&self, name: &str) -> Vec<Value> {
+        self.events().into_iter().filter(|(known, _)| known == name).map(|(_, body)| body).collect()
+    }
+
+    /// `step@host` of every action that was started, in order.
+    pub fn started(&self) -> Vec<String> {
+        let at = |body: &Value| format!("{}@{}", body["at"]["step"].as_str().unwrap(), body["at"]["host"].as_str().unwrap());
+        self.events_named("step-started").iter().map(at).collect()
+    }
+
+    /// Waits until the newest journal holds `text`; panics after 30 seconds.
+    pub fn wait_for_journal(&self, text: &str) {
+        self.wait_until(&format!("`{text}` in the journal"), || {
+            self.state().join("runs").read_dir().is_ok_and(|mut dir| dir.next().is_some())
+                && std::panic::catch_unwind(|| self.newest_run().join("journal.jsonl"))
+                    .is_ok_and(|path| std::fs::read_to_string(path).is_ok_and(|journal| journal.contains(text)))
+        });
+    }
+
+    /// Waits until `true_now`; panics after 30 seconds.
+    pub fn wait_until(&self, what: &str, true_now: impl Fn() -> bool) {
+        let until = Instant::now() + Duration::from_secs(30);
+        while !true_now() {
+            assert!(Instant::now() < until, "waited in vain for {what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Sends a signal to a process that the test started.
+pub fn signal(child: &Child, name: &str) {
+    let done = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().unwrap();
+    assert!(done.success(), "kill -{name} {}", child.id());
+}
+
+impl Ran {
+    /// From an ended process.
+    pub fn of(output: Output) -> Self {
+        use std::os::unix::process::ExitStatusExt as _;
+        let status = output.status;
+        Self {
+            code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Asserts the exit status, showing everything when it is another.
+    #[track_caller]
+    pub fn exits(&self, code: i32) -> &Self {
+        assert_eq!(self.code, code, "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts that a text is on the screen (stdout or stderr).
+    #[track_caller]
+    pub fn says(&self, text: &str) -> &Self {
+        let found = self.stdout.contains(text) || self.stderr.contains(text);
+        assert!(found, "`{text}` is not there\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts that a text is nowhere on the screen.
+    #[track_caller]
+    pub fn is_silent_about(&self, text: &str) -> &Self {
+        let found = self.stdout.contains(text) || self.stderr.contains(text);
+        assert!(!found, "`{text}` is there\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+}
