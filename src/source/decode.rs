@@ -29,7 +29,7 @@ impl Context {
 
     /// Reads the file's tree.
     pub fn tree(&self) -> Option<Node> {
-        super::tree::read(&self.source, &mut self.out.borrow_mut())
+        super::yaml::read(&self.source, &mut self.out.borrow_mut())
     }
 
     /// Takes a complaint.
@@ -146,42 +146,37 @@ impl<'a> Fields<'a> {
 
     /// A key that must be there.
     pub fn required<T: Decode>(&self, key: &'static str) -> Option<T> {
-        match self.get(key) {
-            Some(entry) => self.value(entry),
-            None => {
-                let head = self.entries.first().map_or(self.node.span.clone(), |entry| entry.key_span.clone());
-                let found = self.cx.error("missing-key", &head, format!("{} needs the key `{key}`", self.what));
-                self.cx.report(found);
-                None
-            }
-        }
+        let Some(entry) = self.get(key) else {
+            let head = self.entries.first().map_or(self.node.span.clone(), |entry| entry.key_span.clone());
+            self.cx.fault("missing-key", &head, format!("{} needs the key `{key}`", self.what));
+            return None;
+        };
+        self.value(entry)
     }
 
     /// Reports the keys that nobody asked for, and says where the others stand.
     pub fn finish(self) -> Place {
         let asked = self.asked.into_inner();
+        let mut sorted = asked.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let list = format!("it has: {}", sorted.join(", "));
         let (mut keys, mut strange) = (Vec::new(), Vec::new());
         for entry in self.entries {
-            match asked.iter().find(|key| **key == entry.key) {
-                Some(key) => keys.push((*key, entry.key_span.clone())),
-                None => {
-                    strange.push(entry.key.clone());
-                    let message = format!("{} has no key `{}`", self.what, entry.key);
-                    let mut found = self.cx.error("unknown-key", &entry.key_span, message);
-                    let list = || {
-                        let mut known: Vec<&str> = asked.clone();
-                        known.sort_unstable();
-                        known.dedup();
-                        format!("it has: {}", known.join(", "))
-                    };
-                    found = match hint_for(&entry.key) {
-                        Some(hint) if !asked.contains(&hint.0) => found.help(list()),
-                        Some((_, hint)) => found.help(hint),
-                        None => found.help(list()).did_you_mean(&entry.key, &asked),
-                    };
-                    self.cx.report(found);
-                }
+            if let Some(key) = asked.iter().find(|key| **key == entry.key) {
+                keys.push((*key, entry.key_span.clone()));
+                continue;
             }
+            if entry.key.len() < 100 {
+                strange.push(entry.key.clone());
+            }
+            let message = format!("{} has no key `{}`", self.what, entry.key);
+            let found = self.cx.error("unknown-key", &entry.key_span, message);
+            self.cx.report(match hint_for(&entry.key) {
+                Some((ours, hint)) if asked.contains(&ours) => found.help(hint),
+                Some(_) => found.help(list.clone()),
+                None => found.help(list.clone()).did_you_mean(&entry.key, &asked),
+            });
         }
         Place { span: self.node.span.clone(), keys, strange }
     }

@@ -4,10 +4,14 @@
 //! draws them.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::text::{SourceText, Span};
 use crate::vocab::Location;
+
+/// The longest message, in characters.
+const LONGEST: usize = 600;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,7 +66,13 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A complaint with no place yet.
     pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity, code, message: message.into(), labels: Vec::new(), help: None, file: Arc::from("") }
+        let mut message = message.into();
+        // a name may be as long as its file
+        if let Some((end, _)) = message.char_indices().nth(LONGEST) {
+            message.truncate(end);
+            message.push('…');
+        }
+        Self { severity, code, message, labels: Vec::new(), help: None, file: Arc::from("") }
     }
 
     /// An error with no place yet.
@@ -104,6 +114,9 @@ impl Diagnostic {
     /// With `did you mean` when a known name is near.
     #[must_use]
     pub fn did_you_mean(self, name: &str, known: &[&str]) -> Self {
+        if name.len() > LONGEST {
+            return self;
+        }
         let near = crate::model::scope::nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
         self.maybe_help(near)
     }
@@ -123,9 +136,10 @@ impl Diagnostic {
 }
 
 /// Complaints, as they were found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
+    known: HashSet<(Arc<str>, usize, &'static str, String)>,
 }
 
 impl Diagnostics {
@@ -136,7 +150,8 @@ impl Diagnostics {
 
     /// Adds one; the same complaint at the same place is kept once.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.found.contains(&diagnostic) {
+        let start = diagnostic.labels.first().map_or(0, |label| label.span.start);
+        if self.known.insert((diagnostic.file.clone(), start, diagnostic.code, diagnostic.message.clone())) {
             self.found.push(diagnostic);
         }
     }
@@ -181,7 +196,9 @@ impl Diagnostics {
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self { found: vec![diagnostic] }
+        let mut all = Self::new();
+        all.push(diagnostic);
+        all
     }
 }
 

@@ -18,6 +18,7 @@ pub mod show;
 pub mod text;
 mod trap;
 pub mod tree;
+mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 pub use inventory::InventorySource;

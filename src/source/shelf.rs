@@ -17,7 +17,7 @@ use super::raw::book::RawBook;
 use super::raw::runbook::RawRunbook;
 use super::raw::scalar::is_ident;
 use super::text::{LARGEST, SourceText, read_bytes};
-use super::tree;
+use super::yaml;
 use crate::model::scope::nearest;
 use crate::model::{Book, Inventory, Probe, Runbook};
 
@@ -174,7 +174,7 @@ impl BookSource {
         let path = self.path(name);
         let bytes = read_bytes(&path, name, LARGEST).unwrap_or_default();
         let text = String::from_utf8(bytes).unwrap_or_default();
-        let [title, summary, system, tags] = tree::headline(&text, ["title", "summary", "system", "tags"], "steps");
+        let [title, summary, system, tags] = yaml::headline(&text, ["title", "summary", "system", "tags"], "steps");
         let trimmed = |text: String| text.trim().to_owned();
         Headline {
             name: name.to_owned(),

@@ -3,6 +3,8 @@
 //! Apart from `diagnostic` because it is the only place that knows annotate-snippets. What stands in a file is hostile
 //! until it was neutralised: nothing of it reaches the terminal as an escape sequence.
 
+use std::fmt::Write as _;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 use serde_json::{Value as Json, json};
 
@@ -75,7 +77,7 @@ impl Diagnostics {
     pub fn render(&self, coloured: bool) -> String {
         let mut text = self.iter().take(MOST).map(|found| found.render(coloured)).collect::<Vec<_>>().join("\n");
         if self.len() > MOST {
-            text.push_str(&format!("\n… and {} more\n", self.len() - MOST));
+            let _ = writeln!(text, "\n… and {} more", self.len() - MOST);
         }
         text
     }

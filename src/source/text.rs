@@ -18,12 +18,18 @@ pub type Span = Range<usize>;
 /// The largest YAML file that is read, in bytes. The longest runbook a person can maintain is a hundredth of it.
 pub const LARGEST: u64 = 1024 * 1024;
 
+/// How many bytes stand between two places whose number of characters is kept, so that a column in a line of a megabyte
+/// is found without counting it from its start.
+const STRIDE: usize = 256;
+
 /// A file's text with its name and its lines.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceText {
     name: Arc<str>,
     text: Arc<str>,
     line_starts: Vec<usize>,
+    /// How many characters begin before each `STRIDE`th byte.
+    counts: Vec<usize>,
 }
 
 impl SourceText {
@@ -31,7 +37,12 @@ impl SourceText {
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Arc<Self> {
         let text = text.into();
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Arc::new(Self { name: name.into(), text, line_starts })
+        let mut counts = vec![0];
+        for chunk in text.as_bytes().chunks(STRIDE) {
+            let begun = chunk.iter().filter(|byte| begins_char(**byte)).count();
+            counts.push(counts.last().copied().unwrap_or_default() + begun);
+        }
+        Arc::new(Self { name: name.into(), text, line_starts, counts })
     }
 
     /// Reads the file at `path`, which is shown as `name`.
@@ -67,7 +78,7 @@ impl SourceText {
     pub fn location(&self, offset: usize) -> Location {
         let offset = self.floor(offset);
         let line = self.line_of(offset);
-        let column = self.text[self.line_starts[line]..offset].chars().count() + 1;
+        let column = self.chars_before(offset) - self.chars_before(self.line_starts[line]) + 1;
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Location { file: self.name.clone(), line: number(line + 1), column: number(column) }
     }
@@ -79,6 +90,13 @@ impl SourceText {
         let before: usize =
             self.text[range.clone()].chars().take(location.column.max(1) as usize - 1).map(char::len_utf8).sum();
         (range.start + before).min(range.end)
+    }
+
+    /// How many characters begin before a byte.
+    fn chars_before(&self, offset: usize) -> usize {
+        let stride = offset / STRIDE;
+        let rest = &self.text.as_bytes()[stride * STRIDE..offset];
+        self.counts[stride] + rest.iter().filter(|byte| begins_char(**byte)).count()
     }
 
     /// The index of the line that holds a byte, from 0.
@@ -101,6 +119,10 @@ impl SourceText {
         }
         at
     }
+}
+
+fn begins_char(byte: u8) -> bool {
+    byte & 0b1100_0000 != 0b1000_0000
 }
 
 /// Reads a regular file of at most `largest` bytes; never more is read, whatever the file's size says.
@@ -136,6 +158,8 @@ mod tests {
 
     #[test]
     fn bytes_and_places_agree() {
+        let long = SourceText::new("f", format!("x\n{}!", "ü".repeat(1_000)));
+        assert_eq!(long.location(2_002).to_string(), "f:2:1001");
         let text = SourceText::new("f", "a: ü\nbé: c");
         assert_eq!(text.location(0).to_string(), "f:1:1");
         assert_eq!(text.location(5).to_string(), "f:1:5");

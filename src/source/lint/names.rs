@@ -106,7 +106,7 @@ impl Linter<'_> {
                     Operand::Name(path) if path[0] == "params" && path.len() == 2 => {
                         found.help(format!("give the parameter `{}` the type `integer`", path[1]))
                     }
-                    Operand::Name(path) if self.is_column(path, seen) => {
+                    Operand::Name(path) if Self::is_column(path, seen) => {
                         found.help(format!("say what the column is: `types: {{ {}: integer }}`", path[0]))
                     }
                     Operand::Name(path) => found.help(format!("write `{} | int`", path.join("."))),
@@ -118,7 +118,7 @@ impl Linter<'_> {
         }
     }
 
-    fn is_column(&self, path: &[String], seen: &Seen) -> bool {
+    fn is_column(path: &[String], seen: &Seen) -> bool {
         let columns = seen.observed.as_ref().and_then(|observed| observed.columns.as_ref());
         columns.is_some_and(|columns| columns.iter().any(|(name, _)| *name == path[0]))
     }

@@ -153,10 +153,8 @@ impl Seen {
         let root = path[0].as_str();
         let part = |at: usize| path.get(at).map(String::as_str);
         if let Some(observed) = &self.observed {
-            if observed.in_row {
-                if let Some(kind) = observed.column(root) {
-                    return Ok(kind);
-                }
+            if let Some(kind) = observed.column(root).filter(|_| observed.in_row) {
+                return Ok(kind);
             }
             if let Some(kind) = observed.name(root) {
                 return Ok(if path.len() == 1 { kind } else { Kind::Any });
@@ -237,14 +235,15 @@ impl Seen {
             }
         }
         let what = if row { "name or column" } else { "name" };
-        let mut help = format!("in scope are: {}", known.join(", "));
-        if runbook.params.iter().any(|param| param.name == root) {
-            help = format!("the parameter is `params.{root}`");
+        let help = if runbook.params.iter().any(|param| param.name == root) {
+            format!("the parameter is `params.{root}`")
         } else if self.observed.as_ref().is_some_and(|observed| observed.column(root).is_some()) {
-            help = "a column is in scope in `every:` and `none:`; here write `rows | selectattr(…)`".to_owned();
+            "a column is in scope in `every:` and `none:`; here write `rows | selectattr(…)`".to_owned()
         } else if matches!(root, "rows" | "value") && self.observed.is_some() {
-            help = "the probe has none: give it `parse:`".to_owned();
-        }
+            "the probe has none: give it `parse:`".to_owned()
+        } else {
+            format!("in scope are: {}", known.join(", "))
+        };
         let mut fault = unknown(format!("there is no {what} `{root}` here"), root, known);
         fault.help = Some(help);
         fault

@@ -43,13 +43,12 @@ impl Shell {
     pub(super) fn spot(&self) -> Spot {
         let nested = self.stack.len() > 1;
         match self.stack.last() {
-            None | Some(Inside::Paren) => Spot::Open,
+            Some(Inside::Backtick) if nested => Spot::Unsure("backticks inside quotes"),
+            None | Some(Inside::Paren | Inside::Backtick) => Spot::Open,
             Some(Inside::Comment) => Spot::Comment,
             Some(Inside::Single) if !nested => Spot::Quoted('\''),
             Some(Inside::Double) if !nested => Spot::Quoted('"'),
             Some(Inside::Single | Inside::Double) => Spot::Unsure("quotes inside a substitution"),
-            Some(Inside::Backtick) if nested => Spot::Unsure("backticks inside quotes"),
-            Some(Inside::Backtick) => Spot::Open,
             Some(Inside::Brace) => Spot::Unsure("`${…}`"),
             Some(Inside::Arithmetic) => Spot::Unsure("`$((…))`"),
             Some(Inside::Heredoc { .. }) => Spot::Unsure("a here-document"),
@@ -150,10 +149,8 @@ impl Shell {
             ('`', _) => return self.backtick(),
             ('$', Some('(' | '{')) => return self.open(rest),
             ('(', _) => self.stack.push(Inside::Paren),
-            (')', _) => {
-                if self.stack.last() == Some(&Inside::Paren) {
-                    self.stack.pop();
-                }
+            (')', _) if self.stack.last() == Some(&Inside::Paren) => {
+                self.stack.pop();
             }
             ('#', _) if self.before.is_none_or(|ch| ch.is_whitespace() || matches!(ch, ';' | '&' | '|' | '(')) => {
                 self.stack.push(Inside::Comment);

@@ -132,12 +132,12 @@ impl Linter<'_> {
             self.template(&floor.count, Slot::Text, seen);
             self.check(&floor.check, on, earlier, false);
             let count = floor.count.source().trim().parse::<usize>().ok();
-            if let (Some(count), Some(on)) = (count, on) {
-                if count >= on.len() {
-                    let message = format!("{count} healthy hosts outside a batch are never there: the step has {}", on.len());
-                    let found = self.at(Severity::Error, "min-healthy", floor.count.location(), message);
-                    self.out.push(found.help("lower `count`"));
-                }
+            if let (Some(count), Some(on)) = (count, on)
+                && count >= on.len()
+            {
+                let message = format!("{count} healthy hosts outside a batch are never there: the step has {}", on.len());
+                let found = self.at(Severity::Error, "min-healthy", floor.count.location(), message);
+                self.out.push(found.help("lower `count`"));
             }
         }
     }

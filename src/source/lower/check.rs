@@ -8,6 +8,7 @@ use crate::model::{
     Acknowledgement, Check, Expectation, Precondition, Probe, Quantifier, Recheck, Warning, WarningWhen,
 };
 use crate::source::decode::Place;
+use crate::source::raw::Flag;
 use crate::source::raw::check::{
     RawCheck, RawExpectation, RawOver, RawOverride, RawPrecondition, RawRecheck, RawSubject, RawWarning,
 };
@@ -106,10 +107,8 @@ impl Lowering<'_> {
         let says = self.cx.template(&raw.says.0);
         let acknowledgement = match (&raw.confirm, &raw.r#type) {
             (_, Some(word)) => {
-                if let (Some(flag), Some(span)) = (raw.confirm, place.key("confirm")) {
-                    if flag.0 {
-                        self.cx.fault("exclusive-keys", span, "a warning has both `confirm` and `type`: typing confirms");
-                    }
+                if let (Some(Flag(true)), Some(span)) = (raw.confirm, place.key("confirm")) {
+                    self.cx.fault("exclusive-keys", span, "a warning has both `confirm` and `type`: typing confirms");
                 }
                 self.cx.template(word).map(Acknowledgement::Type)
             }

@@ -35,11 +35,9 @@ impl Lowering<'_> {
             "command" => ProgramSpec::Command(self.cx.template(program.command.as_ref()?)?),
             _ => {
                 let script = &program.script.as_ref()?.spec;
-                if stdin.is_some() {
-                    if let Some(span) = place.key("stdin") {
-                        let found = self.cx.error("misplaced-key", span, "a script cannot have `stdin` too");
-                        self.cx.report(found.help("the script itself travels on stdin; give it arguments or `env:`"));
-                    }
+                if let Some(span) = place.key("stdin") {
+                    let found = self.cx.error("misplaced-key", span, "a script cannot have `stdin` too");
+                    self.cx.report(found.help("the script itself travels on stdin; give it arguments or `env:`"));
                 }
                 let args = self.templates(&script.args);
                 ProgramSpec::Script { file: self.files.script(script, self.cx)?, args: args? }
@@ -90,10 +88,9 @@ impl Lowering<'_> {
     fn environment(&self, named: &Named<Word>) -> Vec<(String, Template)> {
         let mut env = Vec::new();
         for entry in &named.entries {
+            let value = entry.value.as_ref().and_then(|word| self.cx.template(word));
             if is_variable(&entry.name, "an environment variable", &entry.span, self.cx) {
-                if let Some(value) = entry.value.as_ref().and_then(|word| self.cx.template(word)) {
-                    env.push((entry.name.clone(), value));
-                }
+                env.extend(value.map(|value| (entry.name.clone(), value)));
             }
         }
         env

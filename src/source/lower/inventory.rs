@@ -161,9 +161,7 @@ fn settings(raw: &RawSettings, dir: &Path, cx: &Context) -> Settings {
     let mut vars = BTreeMap::new();
     for entry in &raw.vars.entries {
         if is_variable(&entry.name, "a variable", &entry.span, cx) {
-            if let Some(value) = &entry.value {
-                vars.insert(entry.name.clone(), value.0.clone());
-            }
+            vars.extend(entry.value.as_ref().map(|value| (entry.name.clone(), value.0.clone())));
         }
     }
     let user = raw.user.as_ref().filter(|word| {

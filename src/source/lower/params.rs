@@ -56,11 +56,11 @@ impl Lowering<'_> {
             if kind == ParamType::Secret {
                 let found = self.cx.error("secret-default", &word.span, "a secret cannot stand in a file");
                 self.cx.report(found.help("take `default` out: it is asked for, or given as `NAME=@FILE` or `NAME=env:VAR`"));
-            } else if raw.place.key("type").is_none() || raw.r#type.is_some() {
-                if let Err(why) = kind.read(&word.text) {
-                    let found = self.cx.error("bad-default", &word.span, format!("the default does not fit the type `{}`: {why}", kind.word()));
-                    self.cx.report(found);
-                }
+            } else if let Err(why) = kind.read(&word.text)
+                && (raw.place.key("type").is_none() || raw.r#type.is_some())
+            {
+                let message = format!("the default does not fit the type `{}`: {why}", kind.word());
+                self.cx.fault("bad-default", &word.span, message);
             }
         }
         let default = raw.default.as_ref().map(|word| word.text.clone()).filter(|_| kind != ParamType::Secret);

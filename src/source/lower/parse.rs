@@ -43,11 +43,9 @@ impl Lowering<'_> {
             }
             "table" => {
                 let table = spec.table.as_ref()?;
-                if let (true, Some(span)) = (table.columns.is_empty(), spec.place.key("table")) {
-                    if table.place.key("columns").is_none() {
-                        self.cx.fault("missing-key", span, "`table` needs the key `columns`");
-                        return None;
-                    }
+                if let (None, Some(span)) = (table.place.key("columns"), spec.place.key("table")) {
+                    self.cx.fault("missing-key", span, "`table` needs the key `columns`");
+                    return None;
                 }
                 for word in &table.columns {
                     crate::source::raw::scalar::is_variable(&word.text, "a column", &word.span, self.cx);

@@ -23,21 +23,13 @@ pub(in crate::source) fn runbook(name: &str, raw: &RawRunbook, mut low: Lowering
     } else if raw.steps.is_empty() && raw.place.key("steps").is_none() {
         cx.fault("missing-key", &raw.place.head(), "a runbook needs the key `steps`");
     }
-    fn ids<'r>(steps: &'r [RawStep], into: &mut Vec<&'r Ident>) {
-        for step in steps {
-            into.push(&step.id);
-            ids(&step.steps, into);
-        }
-    }
     let mut all = Vec::new();
     ids(&raw.steps, &mut all);
     low.unique("steps", all.iter().map(|ident| (ident.0.text.as_str(), &ident.0.span)));
-    if let Some(word) = &raw.system {
-        if !systems.is_empty() && !systems.contains(&word.text) {
-            let known: Vec<&str> = systems.iter().map(String::as_str).collect();
-            let found = cx.error("unknown-system", &word.span, format!("book.yaml has no system `{}`", word.text));
-            cx.report(found.help(format!("the systems are: {}", known.join(", "))).did_you_mean(&word.text, &known));
-        }
+    if let Some(word) = raw.system.as_ref().filter(|word| !systems.is_empty() && !systems.contains(&word.text)) {
+        let known: Vec<&str> = systems.iter().map(String::as_str).collect();
+        let found = cx.error("unknown-system", &word.span, format!("book.yaml has no system `{}`", word.text));
+        cx.report(found.help(format!("the systems are: {}", known.join(", "))).did_you_mean(&word.text, &known));
     }
     let prose = |prose: &Option<crate::source::raw::Prose>| prose.as_ref().map(|prose| prose.0.text.trim().to_owned());
     Runbook {
@@ -57,6 +49,13 @@ pub(in crate::source) fn runbook(name: &str, raw: &RawRunbook, mut low: Lowering
         steps: low.steps(&raw.steps, None),
         checks: low.checks(&raw.checks, ""),
         probes: low.own.into_iter().filter_map(|(name, probe)| Some((name, probe?))).collect(),
+    }
+}
+
+fn ids<'r>(steps: &'r [RawStep], into: &mut Vec<&'r Ident>) {
+    for step in steps {
+        into.push(&step.id);
+        ids(&step.steps, into);
     }
 }
 

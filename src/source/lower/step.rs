@@ -29,10 +29,9 @@ impl Lowering<'_> {
         }
         let mut capture = Vec::new();
         for entry in &raw.capture.entries {
+            let expression = entry.value.as_ref().and_then(|expr| self.cx.expression(expr));
             if is_variable(&entry.name, "a captured value", &entry.span, self.cx) {
-                if let Some(expression) = entry.value.as_ref().and_then(|expr| self.cx.expression(expr)) {
-                    capture.push((entry.name.clone(), expression));
-                }
+                capture.extend(expression.map(|expression| (entry.name.clone(), expression)));
             }
         }
         let key = self.one_of(place, KINDS, "a step");

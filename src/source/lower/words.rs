@@ -11,6 +11,9 @@ use crate::source::raw::{Expr, OneOrMany, Word};
 use crate::source::text::Span;
 use crate::vocab::{HostName, Location};
 
+/// The most interpolations of one text: each is looked for from the text's start.
+const MOST_INTERPOLATIONS: usize = 500;
+
 impl Context {
     /// The place of `span`, as the model keeps it.
     pub(super) fn location(&self, span: &Span) -> Location {
@@ -19,6 +22,11 @@ impl Context {
 
     /// A template.
     pub(super) fn template(&self, word: &Word) -> Option<Template> {
+        if word.text.matches("${{").count() > MOST_INTERPOLATIONS {
+            let message = format!("the text has more than {MOST_INTERPOLATIONS} interpolations");
+            self.fault("expression", &word.span, message);
+            return None;
+        }
         let place = |offset| self.source().location(word.place(self.source().text(), offset));
         match Template::parse(&word.text, place(0), &place) {
             Ok(template) => Some(template),
