@@ -59,7 +59,7 @@ pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
     let scope = RunScope::new(crew.run.clone(), crew.options);
     let stage = Stage { crew: &crew, looker: &looker, scope, questions: Arc::new(tokio::sync::Mutex::new(())) };
     let (ending, why) = match stage.play().await {
-        Ok(()) => (Ending::Done, String::new()),
+        Ok(()) => (Ending::Done, "everything was done, and every check holds".to_owned()),
         Err(Halt::End(ending, why)) => (ending, why),
         Err(Halt::Record(error)) => return Err(error),
     };
