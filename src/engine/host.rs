@@ -67,14 +67,22 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Runs a leaf's action again whatever its outcome was: the operator's or the runbook's explicit choice.
+    /// Runs a leaf's action again whatever its outcome was: the operator's or the runbook's explicit choice. Once it is
+    /// well, the host goes on behind it.
     pub(super) async fn again(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
-        self.leaf(unit, leaf, at, From::Start).await.map(|_| ())
+        let outcome = self.leaf(unit, leaf, at, From::Start).await?;
+        self.behind(unit, at, outcome).await
     }
 
-    /// Repeats only a leaf's checks.
+    /// Repeats only a leaf's checks. Once they hold, the host goes on behind it.
     pub(super) async fn recheck(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
-        self.leaf(unit, leaf, at, From::Checks).await.map(|_| ())
+        let outcome = self.leaf(unit, leaf, at, From::Checks).await?;
+        self.behind(unit, at, outcome).await
+    }
+
+    /// Goes on behind a leaf that is well now; one that failed again is decided about again, not tried by itself.
+    async fn behind(&self, unit: &Unit, at: &StepHost, outcome: Option<Outcome>) -> Flow {
+        if outcome.is_some_and(|outcome| outcome.is_settled()) { self.host(unit, &at.host).await } else { Ok(()) }
     }
 
     /// The scope of `unit` on `at`'s host.

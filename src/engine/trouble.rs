@@ -81,12 +81,10 @@ impl Stage<'_> {
         match choice {
             Choice::Retry => {
                 self.again(unit, leaf, at).await?;
-                self.host(unit, &at.host).await?;
                 Ok(true)
             }
             Choice::Recheck => {
                 self.recheck(unit, leaf, at).await?;
-                self.host(unit, &at.host).await?;
                 Ok(true)
             }
             Choice::Skip => {
