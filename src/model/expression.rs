@@ -149,6 +149,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
             .map(|regex| regex.is_match(text))
             .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("bad regular expression: {error}")))
     });
+    env.add_test("containing", |text: &str, part: &str| text.contains(part));
     env
 });
 
@@ -168,8 +169,8 @@ fn seconds(value: &Value) -> Result<Value, Error> {
 /// Names of all filters, for `did you mean`.
 pub const FILTERS: &[&str] = &[
     "abs", "attr", "batch", "bool", "capitalize", "chain", "count", "d", "default", "dictsort", "e", "escape", "first",
-    "float", "format", "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower", "lstrip",
-    "map", "max", "min", "pprint", "raw", "reject", "rejectattr", "replace", "reverse", "round", "rstrip", "safe",
+    "float", "format", "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower",
+    "map", "max", "min", "pprint", "raw", "reject", "rejectattr", "replace", "reverse", "round", "safe",
     "seconds", "select", "selectattr", "slice", "sort", "split", "string", "sum", "title", "tojson", "trim", "unique",
     "upper", "zip",
 ];
@@ -555,4 +556,24 @@ fn operand(expr: &Expr<'_>) -> Operand {
 /// The secret that a value is, if it is one.
 pub(super) fn as_secret(value: &Value) -> Option<Arc<SecretObject>> {
     value.downcast_object::<SecretObject>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What minijinja says of an expression's names when it is evaluated.
+    fn unknown(source: &str) -> bool {
+        let compiled = ENVIRONMENT.compile_expression(source).map_err(|error| error.kind());
+        let kind = compiled.and_then(|expression| expression.eval(()).map_err(|error| error.kind())).err();
+        matches!(kind, Some(ErrorKind::UnknownFilter | ErrorKind::UnknownTest))
+    }
+
+    #[test]
+    fn every_listed_filter_and_test_exists() {
+        let filters: Vec<&&str> = FILTERS.iter().filter(|name| unknown(&format!("1 | {name}"))).collect();
+        let tests: Vec<&&str> = TESTS.iter().filter(|name| unknown(&format!("1 is {name}"))).collect();
+        assert!(filters.is_empty() && tests.is_empty(), "filters {filters:?}, tests {tests:?}");
+        assert!(unknown("1 | nonsense") && unknown("1 is nonsense"));
+    }
 }
