@@ -10,3 +10,15 @@ mod restart_jobs;
 mod restart_webs;
 #[path = "fleet/interruption.rs"]
 mod interruption;
+#[path = "fleet/failures.rs"]
+mod failures;
+#[path = "fleet/steps.rs"]
+mod steps;
+#[path = "fleet/going_on.rs"]
+mod going_on;
+#[path = "fleet/questions.rs"]
+mod questions;
+#[path = "fleet/rehearsal.rs"]
+mod rehearsal;
+#[path = "fleet/state.rs"]
+mod state;

@@ -149,6 +149,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
             .map(|regex| regex.is_match(text))
             .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("bad regular expression: {error}")))
     });
+    env.add_test("containing", |text: &str, part: &str| text.contains(part));
     env
 });
 
@@ -168,8 +169,8 @@ fn seconds(value: &Value) -> Result<Value, Error> {
 /// Names of all filters, for `did you mean`.
 pub const FILTERS: &[&str] = &[
     "abs", "attr", "batch", "bool", "capitalize", "chain", "count", "d", "default", "dictsort", "e", "escape", "first",
-    "float", "format", "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower", "lstrip",
-    "map", "max", "min", "pprint", "raw", "reject", "rejectattr", "replace", "reverse", "round", "rstrip", "safe",
+    "float", "format", "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower",
+    "map", "max", "min", "pprint", "raw", "reject", "rejectattr", "replace", "reverse", "round", "safe",
     "seconds", "select", "selectattr", "slice", "sort", "split", "string", "sum", "title", "tojson", "trim", "unique",
     "upper", "zip",
 ];
@@ -609,5 +610,20 @@ mod tests {
         for fine in ["x == '5'", "y == 7", "x | int == 5", "y in [7, '7']", "1 < y < 9"] {
             assert_eq!(truth(fine), Ok(true), "{fine}");
         }
+    }
+
+    /// What minijinja says of an expression's names when it is evaluated.
+    fn unknown(source: &str) -> bool {
+        let compiled = ENVIRONMENT.compile_expression(source).map_err(|error| error.kind());
+        let kind = compiled.and_then(|expression| expression.eval(()).map_err(|error| error.kind())).err();
+        matches!(kind, Some(ErrorKind::UnknownFilter | ErrorKind::UnknownTest))
+    }
+
+    #[test]
+    fn every_listed_filter_and_test_exists() {
+        let filters: Vec<&&str> = FILTERS.iter().filter(|name| unknown(&format!("1 | {name}"))).collect();
+        let tests: Vec<&&str> = TESTS.iter().filter(|name| unknown(&format!("1 is {name}"))).collect();
+        assert!(filters.is_empty() && tests.is_empty(), "filters {filters:?}, tests {tests:?}");
+        assert!(unknown("1 | nonsense") && unknown("1 is nonsense"));
     }
 }
