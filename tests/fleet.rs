@@ -6,3 +6,5 @@ mod support;
 
 #[path = "fleet/restart_jobs.rs"]
 mod restart_jobs;
+#[path = "fleet/secrets.rs"]
+mod secrets;
