@@ -22,3 +22,5 @@ mod questions;
 mod rehearsal;
 #[path = "fleet/state.rs"]
 mod state;
+#[path = "fleet/secrets.rs"]
+mod secrets;
