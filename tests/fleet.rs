@@ -6,3 +6,7 @@ mod support;
 
 #[path = "fleet/restart_jobs.rs"]
 mod restart_jobs;
+#[path = "fleet/restart_webs.rs"]
+mod restart_webs;
+#[path = "fleet/interruption.rs"]
+mod interruption;

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use minijinja::machinery::ast::{self, CallArg, CompareOpKind, Expr};
+use minijinja::machinery::ast::{self, BinOpKind, CallArg, CompareOpKind, Expr};
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde::{Serialize, Serializer};
@@ -399,6 +399,14 @@ impl Walk<'_> {
             Expr::BinOp(node) => {
                 self.visit(&node.left, tolerated);
                 self.visit(&node.right, tolerated);
+                // a single comparison is a binary operator; only a chain is a node of its own
+                let compares = matches!(
+                    node.op,
+                    BinOpKind::Eq | BinOpKind::Ne | BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte
+                );
+                if compares {
+                    self.comparison(&node.left, &node.right);
+                }
             }
             Expr::Compare(node) => self.compare(node),
             Expr::IfExpr(node) => {
@@ -448,24 +456,35 @@ impl Walk<'_> {
             self.visit(&op.expr, false);
             let membership = matches!(op.op, CompareOpKind::In | CompareOpKind::NotIn);
             if !membership {
-                self.comparisons.push(Comparison {
-                    left: operand(left),
-                    right: operand(&op.expr),
-                    offset: left.span().start_offset as usize,
-                    sides: self.side(left).zip(self.side(&op.expr)),
-                });
+                self.comparison(left, &op.expr);
             }
             left = &op.expr;
         }
     }
 
-    /// A side of a comparison as an expression of its own. It is cut out of the source, so a side whose span does not
-    /// cover it (a parenthesis left out, say) simply does not compile and is not guarded.
+    fn comparison(&mut self, left: &Expr<'_>, right: &Expr<'_>) {
+        self.comparisons.push(Comparison {
+            left: operand(left),
+            right: operand(right),
+            offset: left.span().start_offset as usize,
+            sides: self.side(left).zip(self.side(right)),
+        });
+    }
+
+    /// A side of a comparison as an expression of its own. It is cut out of the source; a side that cannot be cut out
+    /// whole does not compile, or is another kind of expression, and is not guarded.
     fn side(&self, expr: &Expr<'_>) -> Option<minijinja::Expression<'static, 'static>> {
-        let span = expr.span();
-        let text = self.source.get(span.start_offset as usize..span.end_offset as usize)?;
-        let reparsed = minijinja::machinery::parse_expr(text).ok()?;
-        (std::mem::discriminant(&reparsed) == std::mem::discriminant(expr)).then(|| compile(text).ok()).flatten()
+        let end = expr.span().end_offset as usize;
+        let mut start = leftmost(expr);
+        loop {
+            let text = self.source.get(start..end)?;
+            match minijinja::machinery::parse_expr(text) {
+                Ok(reparsed) if std::mem::discriminant(&reparsed) == std::mem::discriminant(expr) => return compile(text).ok(),
+                Ok(_) => return None,
+                // a parenthesis around the first part stands before it
+                Err(_) => start = self.source[..start].trim_end().strip_suffix('(')?.len(),
+            }
+        }
     }
 
     fn filter(&mut self, node: &ast::Spanned<ast::Filter<'_>>, offset: usize, tolerated: bool) {
@@ -507,6 +526,24 @@ impl Walk<'_> {
         found.hint = super::scope::nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
         self.faults.push(found);
     }
+}
+
+/// Where an expression begins: an operator's own place is behind its first operand.
+fn leftmost(expr: &Expr<'_>) -> usize {
+    let own = expr.span().start_offset as usize;
+    let first = match expr {
+        Expr::Filter(node) => node.expr.as_ref(),
+        Expr::Test(node) => Some(&node.expr),
+        Expr::GetAttr(node) => Some(&node.expr),
+        Expr::GetItem(node) => Some(&node.expr),
+        Expr::Slice(node) => Some(&node.expr),
+        Expr::Call(node) => Some(&node.expr),
+        Expr::BinOp(node) => Some(&node.left),
+        Expr::Compare(node) => Some(&node.expr),
+        Expr::IfExpr(node) => Some(&node.true_expr),
+        Expr::Var(_) | Expr::Const(_) | Expr::UnaryOp(_) | Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => None,
+    };
+    first.map_or(own, |first| own.min(leftmost(first)))
 }
 
 fn text_arg(args: &[CallArg<'_>]) -> Option<String> {
@@ -555,4 +592,22 @@ fn operand(expr: &Expr<'_>) -> Operand {
 /// The secret that a value is, if it is one.
 pub(super) fn as_secret(value: &Value) -> Option<Arc<SecretObject>> {
     value.downcast_object::<SecretObject>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_never_compared_with_a_number() {
+        let location = || Location { file: "f".into(), line: 1, column: 1 };
+        let scope = Scope::new().with("x", Value::from("5")).with("y", Value::from(7));
+        let truth = |source: &str| Expression::parse(source, location()).unwrap().truth(&scope);
+        for mixed in ["x < 1000", "x == 5", "5 != x", "1 < y < x", "not x > 1", "y == 7 and x | trim == 5", "(x) == 5", "(x | trim) | lower < 5"] {
+            assert!(matches!(truth(mixed), Err(EvalError::MixedTypes { .. })), "{mixed}: {:?}", truth(mixed));
+        }
+        for fine in ["x == '5'", "y == 7", "x | int == 5", "y in [7, '7']", "1 < y < 9"] {
+            assert_eq!(truth(fine), Ok(true), "{fine}");
+        }
+    }
 }
