@@ -8,3 +8,5 @@ mod support;
 mod restart_jobs;
 #[path = "fleet/secrets.rs"]
 mod secrets;
+#[path = "fleet/hostile.rs"]
+mod hostile;

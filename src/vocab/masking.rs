@@ -115,8 +115,8 @@ const CUT: &str = "…";
 
 /// Replaces known secret values, and the forms they commonly take, in any text.
 ///
-/// Known forms: the value, its shell-quoted, URL-encoded, base64 (also in lines) and JSON-escaped forms, as a screen
-/// shows it, and each line of a value with several; and the start of any of them where a text was cut with `…`. *Not guaranteed*: forms a command makes up itself (reversed, hashed, cut in two by its own output),
+/// Known forms: the value, its shell-quoted, URL-encoded, base64 (also in lines) and JSON-escaped forms, as `echo`
+/// and a screen show it, and each line of a value with several; and the start of any of them where a text was cut with `…`. *Not guaranteed*: forms a command makes up itself (reversed, hashed, cut in two by its own output),
 /// and values shorter than four bytes, which would mask half of every text.
 #[derive(Clone, Default)]
 pub struct Masker {
@@ -142,9 +142,10 @@ impl Masker {
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut needles: Vec<String> = Vec::new();
         for secret in secrets {
-            let mut values = vec![secret];
-            values.extend(secret.lines().map(str::trim_end));
-            for value in values {
+            let echoed = echoed(secret);
+            let whole = [secret, echoed.as_str()];
+            let lines = whole.iter().flat_map(|value| value.lines().map(str::trim_end));
+            for value in whole.into_iter().chain(lines) {
                 needles.push(value.to_owned());
                 needles.push(quote::shell_word(value));
                 // inside single quotes a lone ' is written '\'' or '"'"': the words around it stay recognisable
@@ -289,6 +290,27 @@ impl StreamMasker {
     pub fn finish(&mut self, masker: &Masker) -> String {
         masker.mask(&std::mem::take(&mut self.held))
     }
+}
+
+/// What the `echo` of a POSIX shell makes of a value with backslashes.
+fn echoed(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(ch) = chars.next() {
+        if ch != '\\' {
+            out.push(ch);
+            continue;
+        }
+        match chars.next() {
+            Some('\\') => out.push('\\'),
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
+            Some(other) => out.extend(['\\', other]),
+            None => out.push('\\'),
+        }
+    }
+    out
 }
 
 /// An ASCII text in pieces of `width`.
