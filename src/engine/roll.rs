@@ -34,15 +34,17 @@ impl Stage<'_> {
                 batch: 0,
                 needed: floor.count,
                 healthy: healthy.clone(),
-                sick,
+                sick: sick.clone(),
             })
             .await?;
             if worst < floor.count {
                 return Err(Halt::End(
                     Ending::Precondition,
                     format!(
-                        "{}: {worst} healthy hosts would be left outside a batch, and {} are needed",
-                        unit.id, floor.count
+                        "{}: {worst} healthy hosts would be left outside a batch, and {} are needed{}",
+                        unit.id,
+                        floor.count,
+                        not_healthy(&sick)
                     ),
                 ));
             }
@@ -186,13 +188,17 @@ impl Stage<'_> {
             batch: number,
             needed: floor.count,
             healthy: outside,
-            sick,
+            sick: sick.clone(),
         })
         .await?;
         if left < floor.count {
             return Err(Halt::End(
                 Ending::Failed,
-                format!("{left} healthy hosts are left outside the next batch, and {} are needed", floor.count),
+                format!(
+                    "{left} healthy hosts are left outside the next batch, and {} are needed{}",
+                    floor.count,
+                    not_healthy(&sick)
+                ),
             ));
         }
         Ok(())
@@ -244,6 +250,12 @@ impl Stage<'_> {
             }
         }
     }
+}
+
+/// Which hosts are not healthy, behind a sentence that counts the others.
+fn not_healthy(sick: &[HostVerdict]) -> String {
+    let names: Vec<&str> = sick.iter().filter_map(|verdict| Some(verdict.host.as_ref()?.as_str())).collect();
+    if names.is_empty() { String::new() } else { format!("; not healthy: {}", names.join(", ")) }
 }
 
 fn beyond(unit: &Unit, failed: &[HostName]) -> String {

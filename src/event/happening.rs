@@ -3,6 +3,7 @@
 //! Owned data only; externally tagged, so that a reader of another age can tell an event it does not know by its name.
 //! Texts in events have passed the masker; output is raw otherwise, and whoever shows it neutralises it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::opening::{Opened, OperatorEntry, Resumed};
@@ -10,7 +11,7 @@ use super::outcome::{ActionEnd, Outcome};
 use crate::vocab::{Digest, HostName, Observation, Period, StepHost, StepId, Verdict};
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// The run began. Always the first event, once.
@@ -301,7 +302,7 @@ pub enum Event {
 }
 
 /// When a precondition was evaluated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// Before anything was changed.
@@ -327,7 +328,7 @@ pub enum Moment {
 }
 
 /// One host's part in a verdict.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostVerdict {
     /// The host; none for an expectation over all hosts.
     pub host: Option<HostName>,
@@ -338,7 +339,7 @@ pub struct HostVerdict {
 }
 
 /// What allowed going on against a precondition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OverrideHow {
     /// `--override ID`.
@@ -348,7 +349,7 @@ pub enum OverrideHow {
 }
 
 /// What acknowledged a warning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AckHow {
     /// It asks for no acknowledgement.
@@ -366,7 +367,7 @@ pub enum AckHow {
 }
 
 /// What a question was about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AskedWhat {
     /// Whether to start.
@@ -394,7 +395,7 @@ pub enum AskedWhat {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// Yes, by a person at the terminal.
@@ -410,7 +411,7 @@ pub enum Answer {
 }
 
 /// What a person chose about a failed or in-doubt step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Choice {
     /// Run the action again.
@@ -432,7 +433,7 @@ pub enum Choice {
 }
 
 /// What kind of action a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActionKind {
     /// `run:`
@@ -452,7 +453,7 @@ pub enum ActionKind {
 }
 
 /// What a command wrote: whole here, or whole in a file beside the journal with its beginning and end here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     /// The text, invalid UTF-8 replaced; when `stored`, its beginning, a line that says what is left out, its end.
     pub text: String,
@@ -462,7 +463,7 @@ pub struct Output {
 }
 
 /// An output kept beside the journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoredOutput {
     /// Its digest, which is its file's name.
     pub digest: Digest,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::vocab::{Digest, HostName, RunId, StepId};
 
 /// A run begins.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Opened {
     /// The run.
     pub run: RunId,
@@ -46,7 +47,7 @@ pub struct Opened {
 }
 
 /// A later stretch of a run begins: somebody resumed it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Resumed {
     /// Who resumed it, and from where.
     pub operator: OperatorEntry,
@@ -72,7 +73,7 @@ pub struct Resumed {
 }
 
 /// Who runs it. None of these is proof of identity; a seal's signature is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OperatorEntry {
     /// The name given or found.
     pub name: String,
@@ -89,7 +90,7 @@ pub struct OperatorEntry {
 }
 
 /// A host of the plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HostEntry {
     /// Its name.
     pub name: HostName,
@@ -100,7 +101,7 @@ pub struct HostEntry {
 }
 
 /// A step of the plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepEntry {
     /// Its id.
     pub id: StepId,
@@ -117,7 +118,7 @@ pub struct StepEntry {
 }
 
 /// A text the plan was made from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TextEntry {
     /// What it is, for people: a path in the book.
     pub name: String,

@@ -151,7 +151,7 @@ fn shown_row(table: &Rows, row: &Row) -> String {
 fn seen(observation: &Observation) -> String {
     let first = |text: &str| -> String {
         let line = one_line(text.trim());
-        let mut short: String = line.chars().take(160).collect();
+        let mut short: String = line.chars().take(100).collect();
         if short.len() < line.len() {
             short.push('…');
         }

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use minijinja::machinery::ast::{self, CallArg, CompareOpKind, Expr};
+use minijinja::machinery::ast::{self, BinOpKind, CallArg, CompareOpKind, Expr};
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde::{Serialize, Serializer};
@@ -137,6 +137,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
             .map(|regex| regex.is_match(text))
             .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("bad regular expression: {error}")))
     });
+    env.add_test("containing", |text: &str, part: &str| text.contains(part));
     env
 });
 
@@ -156,8 +157,8 @@ fn seconds(value: &Value) -> Result<Value, Error> {
 /// Names of all filters, for `did you mean`.
 pub const FILTERS: &[&str] = &[
     "abs", "attr", "batch", "bool", "capitalize", "chain", "count", "d", "default", "dictsort", "e", "escape", "first",
-    "float", "format", "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower", "lstrip",
-    "map", "max", "min", "pprint", "raw", "reject", "rejectattr", "replace", "reverse", "round", "rstrip", "safe",
+    "float", "format", "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower",
+    "map", "max", "min", "pprint", "raw", "reject", "rejectattr", "replace", "reverse", "round", "safe",
     "seconds", "select", "selectattr", "slice", "sort", "split", "string", "sum", "title", "tojson", "trim", "unique",
     "upper", "zip",
 ];
@@ -370,6 +371,14 @@ impl Walk {
             Expr::BinOp(node) => {
                 self.visit(&node.left, tolerated);
                 self.visit(&node.right, tolerated);
+                // a single comparison is a binary operator; only a chain is a node of its own
+                let compares = matches!(
+                    node.op,
+                    BinOpKind::Eq | BinOpKind::Ne | BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte
+                );
+                if compares {
+                    self.comparison(&node.left, &node.right);
+                }
             }
             Expr::Compare(node) => self.compare(node),
             Expr::IfExpr(node) => {
@@ -419,14 +428,15 @@ impl Walk {
             self.visit(&op.expr, false);
             let membership = matches!(op.op, CompareOpKind::In | CompareOpKind::NotIn);
             if !membership {
-                self.comparisons.push(Comparison {
-                    left: operand(left),
-                    right: operand(&op.expr),
-                    offset: left.span().start_offset as usize,
-                });
+                self.comparison(left, &op.expr);
             }
             left = &op.expr;
         }
+    }
+
+    fn comparison(&mut self, left: &Expr<'_>, right: &Expr<'_>) {
+        let offset = left.span().start_offset as usize;
+        self.comparisons.push(Comparison { left: operand(left), right: operand(right), offset });
     }
 
     fn filter(&mut self, node: &ast::Spanned<ast::Filter<'_>>, offset: usize, tolerated: bool) {
@@ -516,4 +526,24 @@ fn operand(expr: &Expr<'_>) -> Operand {
 /// The secret that a value is, if it is one.
 pub(super) fn as_secret(value: &Value) -> Option<Arc<SecretObject>> {
     value.downcast_object::<SecretObject>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What minijinja says of an expression's names when it is evaluated.
+    fn unknown(source: &str) -> bool {
+        let compiled = ENVIRONMENT.compile_expression(source).map_err(|error| error.kind());
+        let kind = compiled.and_then(|expression| expression.eval(()).map_err(|error| error.kind())).err();
+        matches!(kind, Some(ErrorKind::UnknownFilter | ErrorKind::UnknownTest))
+    }
+
+    #[test]
+    fn every_listed_filter_and_test_exists() {
+        let filters: Vec<&&str> = FILTERS.iter().filter(|name| unknown(&format!("1 | {name}"))).collect();
+        let tests: Vec<&&str> = TESTS.iter().filter(|name| unknown(&format!("1 is {name}"))).collect();
+        assert!(filters.is_empty() && tests.is_empty(), "filters {filters:?}, tests {tests:?}");
+        assert!(unknown("1 | nonsense") && unknown("1 is nonsense"));
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BookSource, InventorySource, LoadError};
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+
+use super::{BookSource, InventorySource, LoadError, SchemaKind};
 use crate::model::Inventory;
 
 fn dir(name: &str) -> PathBuf {
@@ -18,6 +21,12 @@ fn fleet(name: &str) -> Inventory {
     }
 }
 
+/// Whether generated files are to be written anew.
+#[expect(clippy::disallowed_methods, reason = "tests have no cli to read the environment for them")]
+pub(super) fn updating() -> bool {
+    std::env::var_os("UPDATE").is_some()
+}
+
 #[test]
 fn valid_runbooks_load_without_a_complaint() {
     let book = BookSource::open(&dir("valid")).unwrap();
@@ -30,4 +39,318 @@ fn valid_runbooks_load_without_a_complaint() {
     assert_eq!(book.book().systems.len(), 2);
     assert_eq!(book.names(), ["checklist", "everything", "restart-jobs"]);
     assert!(matches!(book.runbook("restart-job"), Err(LoadError::Unknown { near: Some(near), .. }) if near == "restart-jobs"));
+}
+
+/// Compares `shown` with the text committed at `path`.
+fn snapshot(path: &Path, shown: &str, stale: &mut Vec<String>) {
+    if updating() {
+        std::fs::write(path, shown).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    if committed != shown {
+        stale.push(format!("{}:\n{shown}\nand not\n{committed}", path.display()));
+    }
+}
+
+fn settled(stale: &[String]) {
+    assert!(stale.is_empty(), "run with UPDATE=1 when this is right:\n\n{}", stale.join("\n\n"));
+}
+
+#[test]
+fn every_fault_of_a_runbook_is_told_as_committed() {
+    let (book, fleet) = (BookSource::open(&dir("invalid")).unwrap(), fleet("invalid"));
+    let mut stale = Vec::new();
+    for name in book.names() {
+        let found = book.check(&[name], &fleet);
+        assert!(!found.is_empty() || name == "included", "{name} has no fault");
+        let path = dir("invalid").join(format!("{name}.txt"));
+        if name != "included" {
+            snapshot(&path, &found.render(false), &mut stale);
+        }
+        // each has its place, but for files that have no lines
+        for fault in &found {
+            let placed = fault.location().line > 0 || name == "directory";
+            assert!(placed, "{name}: {fault:?}");
+        }
+    }
+    settled(&stale);
+}
+
+#[test]
+fn every_fault_of_an_inventory_is_told_as_committed() {
+    let mut stale = Vec::new();
+    for entry in std::fs::read_dir(dir("invalid-inventory")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "yaml") {
+            let Err(LoadError::Faults(found)) = InventorySource::read(&[path.clone()]) else {
+                panic!("{} has no fault", path.display());
+            };
+            snapshot(&path.with_extension("txt"), &found.render(false), &mut stale);
+        }
+    }
+    settled(&stale);
+}
+
+#[test]
+fn every_fault_of_a_book_is_told_as_committed() {
+    let mut stale = Vec::new();
+    for entry in std::fs::read_dir(dir("invalid-book")).unwrap() {
+        let path = entry.unwrap().path();
+        let book = BookSource::open(&path).unwrap();
+        let Err(LoadError::Faults(found)) = book.runbook("ok") else { panic!("{} has no fault", path.display()) };
+        snapshot(&path.join("book.txt"), &found.render(false), &mut stale);
+    }
+    settled(&stale);
+}
+
+/// The file as another YAML reader sees it.
+fn foreign(path: &Path) -> Option<serde_json::Value> {
+    serde_yaml::from_str(&std::fs::read_to_string(path).ok()?).ok()
+}
+
+#[test]
+fn schemas_and_reader_agree() {
+    let validator = |kind: SchemaKind| jsonschema::validator_for(&kind.schema()).unwrap();
+    let (runbooks, inventories, books) =
+        (validator(SchemaKind::Runbook), validator(SchemaKind::Inventory), validator(SchemaKind::Book));
+    for name in ["checklist", "everything", "restart-jobs"] {
+        let file = foreign(&dir("valid").join(format!("{name}.yaml"))).unwrap();
+        let errors: Vec<String> = runbooks.iter_errors(&file).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{name}: {errors:#?}");
+    }
+    assert!(inventories.is_valid(&foreign(&dir("valid/inventory.yaml")).unwrap()));
+    assert!(books.is_valid(&foreign(&dir("valid/book.yaml")).unwrap()));
+
+    // what the schema cannot say: one key of several, ranges of numbers, other files
+    let beyond = |found: &super::Diagnostics| {
+        found.iter().all(|fault| match fault.code {
+            "unknown-key" | "wrong-type" | "no-value" | "bad-duration" => fault.message.contains("is no "),
+            "missing-key" => !fault.message.contains("needs the key"),
+            _ => true,
+        })
+    };
+    let book = BookSource::open(&dir("invalid")).unwrap();
+    let mut refused = 0;
+    for name in book.names() {
+        let found = book.check(&[name], &Inventory::default());
+        let here = found.clone().into_iter().filter(|fault| fault.file.ends_with(&format!("/{name}.yaml")));
+        let mut own = super::Diagnostics::new();
+        own.extend(here);
+        let Some(file) = foreign(&book.path(name)).filter(|_| !beyond(&own)) else { continue };
+        assert!(!runbooks.is_valid(&file), "the schema lets {name} pass");
+        refused += 1;
+    }
+    assert!(refused >= 15, "{refused}");
+    assert!(!inventories.is_valid(&foreign(&dir("invalid-inventory/unknown-key.yaml")).unwrap()));
+    assert!(!inventories.is_valid(&foreign(&dir("invalid-inventory/port-type.yaml")).unwrap()));
+    assert!(!books.is_valid(&foreign(&dir("invalid-book/unknown-key/book.yaml")).unwrap()));
+    assert!(!books.is_valid(&foreign(&dir("invalid-book/duration/book.yaml")).unwrap()));
+}
+
+/// How many mutated files are tried: `MUTATIONS`, or enough for a test run.
+#[expect(clippy::disallowed_methods, reason = "tests have no cli to read the environment for them")]
+fn mutations() -> u32 {
+    std::env::var("MUTATIONS").ok().and_then(|count| count.parse().ok()).unwrap_or(10_000)
+}
+
+/// What happens to a file: lines deleted, doubled, swapped, moved to another indentation; bytes replaced; cut short.
+#[derive(Clone, Debug)]
+enum Mutation {
+    Delete(usize),
+    Double(usize),
+    Swap(usize, usize),
+    Indent(usize, usize),
+    Byte(usize, u8),
+    Insert(usize, &'static str),
+    Cut(usize),
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    let pieces = proptest::sample::select(vec![
+        "${{", "}}", "'", "\"", "{", "}", "[", "]", ":", ": ", "&a ", "*a", "!x ", "|", ">-\n", "\n", "\t", "\u{0}", "\u{1b}[2J",
+        "\u{feff}", "\r\n", "ü", "null", "~", "-", "- ", "#", "<<: ", "---\n", "steps: ", "every: ", "(?<", "\\", " | raw ",
+    ]);
+    prop_oneof![
+        any::<usize>().prop_map(Mutation::Delete),
+        any::<usize>().prop_map(Mutation::Double),
+        (any::<usize>(), any::<usize>()).prop_map(|(a, b)| Mutation::Swap(a, b)),
+        (any::<usize>(), 0_usize..12).prop_map(|(line, by)| Mutation::Indent(line, by)),
+        (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Mutation::Byte(at, byte)),
+        (any::<usize>(), pieces).prop_map(|(at, piece)| Mutation::Insert(at, piece)),
+        any::<usize>().prop_map(Mutation::Cut),
+    ]
+}
+
+fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
+    if bytes.is_empty() {
+        return;
+    }
+    let lines = |bytes: &[u8]| bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    match mutation {
+        Mutation::Byte(at, byte) => {
+            let at = at % bytes.len();
+            bytes[at] = *byte;
+        }
+        Mutation::Insert(at, piece) => {
+            let at = at % bytes.len();
+            bytes.splice(at..at, piece.bytes());
+        }
+        Mutation::Cut(at) => bytes.truncate(at % bytes.len()),
+        Mutation::Delete(at) | Mutation::Double(at) | Mutation::Swap(at, _) | Mutation::Indent(at, _) => {
+            let mut lines = lines(bytes);
+            let at = at % lines.len();
+            match mutation {
+                Mutation::Delete(_) => {
+                    lines.remove(at);
+                }
+                Mutation::Swap(_, other) => {
+                    let other = other % lines.len();
+                    lines.swap(at, other);
+                }
+                Mutation::Indent(_, by) => {
+                    let text = lines[at].trim_ascii_start().to_vec();
+                    lines[at] = [vec![b' '; *by], text].concat();
+                }
+                _ => lines.insert(at, lines[at].clone()),
+            }
+            *bytes = lines.concat();
+        }
+    }
+}
+
+/// Reads `bytes` as each kind of file and draws what is found. It must not panic; every place must be in the file.
+fn survive(scratch: &Path, bytes: &[u8], fleet: &Inventory) {
+    let path = scratch.join("mutant.yaml");
+    std::fs::write(&path, bytes).unwrap();
+    let book = BookSource::open(scratch).unwrap();
+    let found = book.check(&["mutant"], fleet);
+    let loaded = book.runbook("mutant");
+    assert_eq!(loaded.is_err(), loaded_with_errors(&book), "a runbook loads exactly when nothing is wrong with it");
+    for fault in &found {
+        for label in &fault.labels {
+            assert!(label.span.start <= label.span.end && label.span.end <= label.source.text().len(), "{fault:?}");
+        }
+    }
+    let drawn = found.render(false);
+    assert!(!drawn.chars().any(|ch| ch.is_control() && ch != '\n'), "{drawn:?}");
+    let _ = (found.to_json(), InventorySource::read(&[path]), book.headline("mutant"));
+}
+
+fn loaded_with_errors(book: &BookSource) -> bool {
+    matches!(book.runbook("mutant"), Err(LoadError::Faults(faults)) if faults.has_errors())
+}
+
+#[test]
+fn mutated_files_are_survived() {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::create_dir(scratch.path().join("bin")).unwrap();
+    for script in ["look.sh", "start.sh"] {
+        std::fs::copy(dir("valid/bin").join(script), scratch.path().join("bin").join(script)).unwrap();
+    }
+    std::fs::copy(dir("valid/checklist.yaml"), scratch.path().join("checklist.yaml")).unwrap();
+    let seeds: Vec<Vec<u8>> = ["everything.yaml", "restart-jobs.yaml", "inventory.yaml"]
+        .iter()
+        .map(|name| std::fs::read(dir("valid").join(name)).unwrap())
+        .collect();
+    let fleet = fleet("valid");
+    let config = ProptestConfig { cases: mutations(), failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::default() };
+    let strategy = (0..seeds.len(), proptest::collection::vec(mutation(), 1..5));
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+        .run(&strategy, |(seed, mutations)| {
+            let mut bytes = seeds[seed].clone();
+            mutations.iter().for_each(|mutation| mutate(&mut bytes, mutation));
+            survive(scratch.path(), &bytes, &fleet);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn exotic_files_are_survived() {
+    let scratch = tempfile::tempdir().unwrap();
+    let fleet = Inventory::default();
+    let deep: String = (0..300).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    let crlf = std::fs::read_to_string(dir("valid/checklist.yaml")).unwrap().replace('\n', "\r\n");
+    let expression = format!("title: T\nsteps: [{{ id: a, manual: M, if: \"{}1{}\" }}]\n", "(".repeat(5_000), ")".repeat(5_000));
+    for text in [
+        format!("title: {}\n", "x".repeat(900_000)),
+        format!("{}: x\n", "k".repeat(900_000)),
+        (0..20_000).fold(String::new(), |text, index| text + &format!("k{index}: 1\n")),
+        "- ".repeat(10_000),
+        "[".repeat(10_000),
+        "{a: ".repeat(10_000),
+        deep,
+        crlf.clone(),
+        format!("\u{feff}{crlf}"),
+        "\0\0\0\0".to_owned(),
+        "\u{feff}".to_owned(),
+        "%YAML 1.2\n---\ntitle: x\n".to_owned(),
+        "title: \"\u{202e}evil\u{1b}\"\nsteps: []\n\u{9b}: x\n".to_owned(),
+        expression,
+        format!("title: T\nsteps: [{{ id: a, run: '{}' }}]\n", "${{ x }}".repeat(20_000)),
+    ] {
+        survive(scratch.path(), text.as_bytes(), &fleet);
+    }
+    std::fs::write(scratch.path().join("mutant.yaml"), &crlf).unwrap();
+    let book = BookSource::open(scratch.path()).unwrap();
+    assert_eq!(book.runbook("mutant").unwrap().title, "A checklist");
+}
+
+#[test]
+fn a_huge_file_is_refused_unread() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = std::fs::File::create(scratch.path().join("huge.yaml")).unwrap();
+    // sparse: reading it whole would still take its length in memory
+    file.set_len(50 * 1024 * 1024 * 1024).unwrap();
+    let book = BookSource::open(scratch.path()).unwrap();
+    let Err(LoadError::Faults(found)) = book.runbook("huge") else { panic!("it was read") };
+    assert_eq!(found.iter().map(|fault| fault.code).collect::<Vec<_>>(), ["too-large"]);
+    assert_eq!(book.headline("huge").title, "huge");
+}
+
+#[test]
+fn a_headline_is_what_the_runbook_says() {
+    let book = BookSource::open(&dir("valid")).unwrap();
+    for name in book.names() {
+        let (headline, runbook) = (book.headline(name), book.runbook(name).unwrap());
+        assert_eq!((&headline.title, &headline.summary), (&runbook.title, &runbook.summary));
+        assert_eq!((&headline.system, &headline.tags), (&runbook.system, &runbook.tags));
+    }
+}
+
+#[test]
+fn inventories_are_layered() {
+    let scratch = tempfile::tempdir().unwrap();
+    let over = scratch.path().join("over.yaml");
+    // a later layer may name hosts of an earlier one, and add its own
+    std::fs::write(&over, "hosts: { lab1: { address: 127.0.0.1 } }\ngroups: { jobs: [dfw-jobs01, lab1] }\n").unwrap();
+    let whole = InventorySource::read(&[dir("valid/inventory.yaml"), over.clone()]).unwrap().inventory;
+    let jobs: Vec<String> = whole.select("jobs").unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(jobs, ["dfw-jobs01", "lab1"]);
+    assert!(InventorySource::read(&[over]).is_err());
+
+    let target = |name: &str| whole.target(&crate::vocab::HostName::new(name)).unwrap();
+    assert_eq!(target("dfw-imp02").address, "10.0.0.12");
+    assert_eq!(target("dfw-imp02").ssh_config.unwrap(), dir("valid/ssh.conf"));
+    assert_eq!((&target("va-web02").vars["version"], &target("va-web02").vars["mode"]), (&"1.10".into(), &"0644".into()));
+    assert_eq!(target("va-web02").vars["weight"], 3);
+    assert_eq!(target("va-web01").user.as_deref(), Some("www"));
+}
+
+#[test]
+fn an_executable_inventory_is_run() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = scratch.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let good = write("good", "#!/bin/sh\ntest \"$1\" = --list && echo '{\"web\": {\"hosts\": [\"a\"]}}'\n");
+    let source = InventorySource::read(&[good]).unwrap();
+    assert_eq!(source.inventory.select("web").unwrap().len(), 1);
+    let bad = write("bad", "#!/bin/sh\necho 'no \u{1b}[2Jcredentials' >&2; exit 3\n");
+    let Err(LoadError::Faults(found)) = InventorySource::read(&[bad]) else { panic!("it failed") };
+    assert!(found.render(false).contains("no \\x1b[2Jcredentials"), "{}", found.render(false));
 }

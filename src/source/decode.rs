@@ -82,6 +82,8 @@ pub struct Place {
     pub span: Span,
     /// Its keys that the language knows, also those whose value could not be read.
     pub keys: Vec<(&'static str, Span)>,
+    /// Its keys that the language does not know; they were reported.
+    pub strange: Vec<String>,
 }
 
 impl Place {
@@ -158,11 +160,12 @@ impl<'a> Fields<'a> {
     /// Reports the keys that nobody asked for, and says where the others stand.
     pub fn finish(self) -> Place {
         let asked = self.asked.into_inner();
-        let mut keys = Vec::new();
+        let (mut keys, mut strange) = (Vec::new(), Vec::new());
         for entry in self.entries {
             match asked.iter().find(|key| **key == entry.key) {
                 Some(key) => keys.push((*key, entry.key_span.clone())),
                 None => {
+                    strange.push(entry.key.clone());
                     let message = format!("{} has no key `{}`", self.what, entry.key);
                     let mut found = self.cx.error("unknown-key", &entry.key_span, message);
                     let list = || {
@@ -180,7 +183,7 @@ impl<'a> Fields<'a> {
                 }
             }
         }
-        Place { span: self.node.span.clone(), keys }
+        Place { span: self.node.span.clone(), keys, strange }
     }
 }
 

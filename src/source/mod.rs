@@ -12,6 +12,7 @@ pub mod inventory;
 mod lint;
 mod lower;
 pub mod raw;
+pub mod schema;
 pub mod shelf;
 pub mod show;
 pub mod text;
@@ -20,5 +21,6 @@ pub mod tree;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 pub use inventory::InventorySource;
+pub use schema::SchemaKind;
 pub use shelf::{BookSource, Headline, LoadError};
 pub use text::SourceText;

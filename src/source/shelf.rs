@@ -218,7 +218,7 @@ impl BookSource {
             out.extend(loaded.faults.clone());
             if let (Some(runbook), Some(source)) = (&loaded.runbook, &loaded.source) {
                 let sources: Vec<Arc<SourceText>> = std::iter::once(source).chain(&self.text).cloned().collect();
-                let subject = Subject { runbook, sources: &sources, declared: &loaded.declared, inventory };
+                let subject = Subject { runbook, sources: &sources, declared: &loaded.declared, incomplete: loaded.faults.has_errors(), inventory };
                 out.extend(lint::lint(&subject));
             }
         }

@@ -30,16 +30,28 @@ pub(super) fn syntax(source: &Arc<SourceText>, error: &ScanError) -> Diagnostic 
             ("a tab stands where the line is indented".to_owned(), Some("indent with blanks".to_owned()))
         }
         ErrorKind::UnexpectedCharacter { character: ch @ ('@' | '`' | '%') } => (
-            format!("a text without quotes cannot begin with `{ch}`"),
+            format!("a text without quotes cannot begin with the character {ch}"),
             Some("put the value in quotes".to_owned()),
         ),
         ErrorKind::UnexpectedCharacter { character } => (
             format!("the character {} may not stand in YAML", character.escape_default()),
-            Some("in a text in double quotes it can be written `\\x1b`".to_owned()),
+            Some(format!("in a text in double quotes it can be written `\\x{:02x}`", u32::from(*character))),
         ),
         ErrorKind::MappingValueNotAllowed => (
             "a second `: ` stands where a value is".to_owned(),
             Some("put a value that holds `: ` in quotes, or write it as a block behind `|`; or check the indentation".to_owned()),
+        ),
+        ErrorKind::MissingAnchorOrAliasName => (
+            "a text without quotes cannot begin with `*` or `&`".to_owned(),
+            Some("put the value in quotes".to_owned()),
+        ),
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator if text[line.clone()].contains("${{") => (
+            "inside `{ … }` and `[ … ]` an interpolation needs quotes".to_owned(),
+            Some("write `\"${{ … }}\"`".to_owned()),
+        ),
+        ErrorKind::InvalidColonPlacement => (
+            "a `:` stands where none may".to_owned(),
+            Some("check that the quotes, `[` and `{` before it are closed".to_owned()),
         ),
         ErrorKind::UnknownAnchor if is_expression || text[at..].starts_with('*') => (
             "a text without quotes cannot begin with `*`: it names an anchor, and there is none of this name".to_owned(),

@@ -283,10 +283,18 @@ impl<'s> Builder<'s> {
                 if tag.is_some() {
                     let tag = place.tag_span().map_or(span.clone(), bytes);
                     self.out.push(trap::tag(self.source, tag.clone(), &text));
-                    span.start = span.start.min(tag.start);
+                    span = span.start.min(tag.start)..span.end.max(tag.end);
                 }
-                // what the parser puts in for a missing value is no text of the file
-                let text = if span.is_empty() { String::new() } else { text.into_owned() };
+                // what the parser puts in for a missing value is no text of the file; a tag stands for what was meant,
+                // so that it is told once
+                let (text, style) = match tag {
+                    None if span.is_empty() => (String::new(), style),
+                    None => (text.into_owned(), style),
+                    Some(_) => {
+                        let written = self.source.text().get(span.clone()).unwrap_or_default();
+                        (written.trim_start_matches('!').to_owned(), Style::Single)
+                    }
+                };
                 (Node { span, value: Value::Scalar(Scalar { text, style }) }, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::Period;
 use super::ids::HostName;
 
 /// What one probe saw on one host.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
     /// The host that was looked at.
     pub host: HostName,
@@ -29,7 +30,7 @@ pub struct Observation {
 }
 
 /// What came back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
     /// A command ended.
@@ -65,7 +66,7 @@ pub enum Reply {
 }
 
 /// Why nothing came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoReply {
     /// The host could not be reached or logged into.
@@ -106,7 +107,7 @@ impl NoReply {
 }
 
 /// A table: typed columns, rows in the order of the output.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rows {
     /// Column names in order.
     pub columns: Vec<String>,
@@ -118,7 +119,7 @@ pub struct Rows {
 pub type Row = Vec<Datum>;
 
 /// One value of a table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Datum {
     /// No value: an optional group that did not take part, a JSON null.

@@ -2,8 +2,10 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
+pub mod deeds;
 pub mod lab;
 pub mod program;
 
+pub use deeds::{deed, deeds};
 pub use lab::Lab;
-pub use program::{Program, Ran};
+pub use program::{Program, Ran, signal};

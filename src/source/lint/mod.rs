@@ -2,6 +2,15 @@
 //!
 //! Apart from `lower` because nothing here changes what a runbook means, and some of it needs an inventory.
 
+mod hosts;
+mod names;
+mod place;
+mod scope;
+mod shell;
+mod usage;
+mod walk;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::diagnostic::Diagnostics;
@@ -9,6 +18,7 @@ use super::raw::runbook::RawRunbook;
 use super::raw::step::RawStep;
 use super::text::SourceText;
 use crate::model::{Inventory, Runbook};
+use crate::vocab::Location;
 
 /// What is looked at.
 pub(super) struct Subject<'a> {
@@ -18,6 +28,8 @@ pub(super) struct Subject<'a> {
     pub(super) sources: &'a [Arc<SourceText>],
     /// What its file declares.
     pub(super) declared: &'a Declared,
+    /// Whether some of it could not be lowered.
+    pub(super) incomplete: bool,
     /// The fleet; empty when there is none.
     pub(super) inventory: &'a Inventory,
 }
@@ -43,7 +55,30 @@ impl Declared {
     }
 }
 
+/// What kind of place a template stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    /// A text for a shell: every value is quoted.
+    Shell,
+    /// A whole command: nothing is quoted.
+    Command,
+    /// A text of its own: an argument, prose, a setting.
+    Text,
+    /// A text that may hold secrets.
+    Secret,
+}
+
+struct Linter<'a> {
+    subject: &'a Subject<'a>,
+    out: Diagnostics,
+    used: HashSet<Location>,
+}
+
 /// Everything that is found.
-pub(super) fn lint(_subject: &Subject<'_>) -> Diagnostics {
-    Diagnostics::new()
+pub(super) fn lint(subject: &Subject<'_>) -> Diagnostics {
+    let mut linter = Linter { subject, out: Diagnostics::new(), used: HashSet::new() };
+    linter.runbook();
+    linter.unused_probes();
+    linter.unchecked_steps();
+    linter.out
 }

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) use book::book;
+pub(super) use parse::columns;
 pub(super) use files::BookFiles;
 pub(super) use inventory::{inventory, verify as verify_inventory};
 pub(super) use runbook::runbook;
@@ -27,6 +28,7 @@ pub(super) use runbook::runbook;
 use super::decode::{Context, Place};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::text::Span;
+use crate::model::scope::nearest;
 use crate::model::{Probe, Runbook};
 
 /// What another runbook is, when it is asked for by name.
@@ -63,6 +65,8 @@ impl Lowering<'_> {
         let present = place.present(names);
         match present.as_slice() {
             [(name, _)] => return Some(name),
+            // the one that is missing was misspelt, and that was reported
+            [] if place.strange.iter().any(|key| nearest(key, names.iter().copied()).is_some()) => {}
             [] => {
                 let list = format!("`{}`", names.join("`, `"));
                 self.cx.fault("missing-key", &place.head(), format!("{what} needs one of {list}"));

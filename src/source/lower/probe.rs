@@ -65,6 +65,7 @@ impl Lowering<'_> {
             }
         }
         let key = self.one_of(place, LOOKS, "a probe")?;
+        let unread = matches!(parse, Some(None)) || (parse.is_none() && place.key("parse").is_some());
         if !PROGRAMS.contains(&key) {
             self.refuse(place, &["stdin", "env", "sudo", "exits"], &format!("beside `{key}`"), "");
         }
@@ -80,6 +81,10 @@ impl Lowering<'_> {
             }
             _ => LookSpec::Run(self.program(&look.program, key, place)?),
         };
+        // a probe whose columns are not known would only give rise to more complaints
+        if unread {
+            return None;
+        }
         Some(Arc::new(Probe {
             name: name.to_owned(),
             shared: self.is_book,

@@ -56,9 +56,16 @@ impl Context {
     }
 
     fn bad_expression(&self, word: &Word, fault: &ExpressionFault) {
-        let at = self.source().floor(word.place(self.source().text(), fault.offset));
-        let end = self.source().text()[at..].chars().next().filter(|ch| *ch != '\n').map_or(at, |ch| at + ch.len_utf8());
-        let found = self.error("expression", &(at..end), fault.message.clone());
+        // a fault about a name points at the name, not at the operator before it
+        let named = fault.message.split('`').nth(1).filter(|name| !name.is_empty());
+        let offset = named.and_then(|name| word.text.get(fault.offset..)?.find(name)).map_or(fault.offset, |at| fault.offset + at);
+        let at = self.source().floor(word.place(self.source().text(), offset));
+        let rest = &self.source().text()[at..];
+        let length = match named {
+            Some(name) if rest.starts_with(name) => name.len(),
+            Some(_) | None => rest.chars().next().filter(|ch| *ch != '\n').map_or(0, char::len_utf8),
+        };
+        let found = self.error("expression", &(at..at + length), fault.message.clone());
         self.report(found.maybe_help(fault.hint.clone()));
     }
 

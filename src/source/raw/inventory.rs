@@ -199,7 +199,7 @@ schema! {
         let (word, host) = (generator.subschema_for::<Word>(), generator.subschema_for::<RawHost>());
         json_schema!({ "anyOf": [
             { "type": "array", "items": word },
-            { "type": "object", "additionalProperties": { "anyOf": [{ "type": "null" }, host] } },
+            { "type": "object", "additionalProperties": { "anyOf": [{ "const": null }, host] } },
         ] })
     },
     RawGroup => |generator| {

@@ -189,7 +189,7 @@ impl Decode for RawParse {
             let shape = RawShape::decode(node, cx)?;
             let word = Word::decode(node, cx)?;
             let spec = RawParseSpec {
-                place: super::super::decode::Place { span: node.span.clone(), keys: Vec::new() },
+                place: super::super::decode::Place { span: node.span.clone(), ..Default::default() },
                 rows: None,
                 table: None,
                 pairs: None,

@@ -38,6 +38,7 @@ record! {
         #[schemars(default)]
         warnings: Vec<RawWarning>,
         /// The steps in order.
+        #[schemars(length(min = 1))]
         steps: Vec<RawStep>,
         /// What must hold at the end.
         #[schemars(default)]

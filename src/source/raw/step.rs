@@ -43,7 +43,7 @@ record! {
         /// How long that may take to become true.
         within: Option<Length>,
         /// Inner steps: each batch goes through all of them before the next batch starts.
-        #[schemars(default)]
+        #[schemars(default, length(min = 1))]
         steps: Vec<RawStep>,
         /// Its hosts: a group, a host, a pattern. Default: the runbook's.
         hosts: Option<OneOrMany<Word>>,
@@ -118,7 +118,7 @@ impl Decode for RawInclude {
     fn decode(node: &Node, cx: &Context) -> Option<Self> {
         let spec = match &node.value {
             Value::Scalar(_) => RawIncludeSpec {
-                place: super::super::decode::Place { span: node.span.clone(), keys: Vec::new() },
+                place: super::super::decode::Place { span: node.span.clone(), ..Default::default() },
                 name: Word::decode(node, cx)?,
                 with: Named::default(),
             },
