@@ -30,7 +30,7 @@ const WITH_CODE: &[(&str, &str)] = &[
 ];
 
 /// About so many lines may a file have; a little more where it would be cut in the middle of a thought.
-const LINES: usize = 660;
+const LINES: usize = 700;
 
 /// Files that are longer, and why.
 const LONG: &[(&str, &str)] = &[];

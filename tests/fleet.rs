@@ -24,3 +24,5 @@ mod rehearsal;
 mod state;
 #[path = "fleet/secrets.rs"]
 mod secrets;
+#[path = "fleet/hostile.rs"]
+mod hostile;
