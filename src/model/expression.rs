@@ -9,9 +9,9 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use minijinja::machinery::ast::{self, CallArg, CompareOpKind, Expr};
-use minijinja::value::ValueKind;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::machinery::ast::{self, BinOpKind, CallArg, CompareOpKind, Expr};
+use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 use serde::{Serialize, Serializer};
 
 use super::scope::{Scope, SecretObject};
@@ -149,12 +149,24 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
             .map(|regex| regex.is_match(text))
             .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("bad regular expression: {error}")))
     });
+    // a command's output ends with a newline, and is a number all the same
+    env.add_filter("int", |state: &State<'_, '_>, value: &Value, default: Option<Value>, base: Option<u32>, named: Kwargs| {
+        minijinja::filters::int(state, &trimmed(value), default, base, named)
+    });
+    env.add_filter("float", |state: &State<'_, '_>, value: &Value, default: Option<Value>, named: Kwargs| {
+        minijinja::filters::float(state, &trimmed(value), default, named)
+    });
     env.add_test("containing", |text: &str, part: &str| text.contains(part));
     env
 });
 
 /// Filters that minijinja would give but a runbook must not use: they leave their input's meaning to chance.
 const FUNCTIONS: &[&str] = &["range", "dict"];
+
+/// A text without the white space around it; any other value as it is.
+fn trimmed(value: &Value) -> Value {
+    value.as_str().map_or_else(|| value.clone(), |text| Value::from(text.trim()))
+}
 
 fn seconds(value: &Value) -> Result<Value, Error> {
     if matches!(value.kind(), ValueKind::Number) {
@@ -335,6 +347,18 @@ fn error_text(error: &Error) -> String {
     }
 }
 
+/// Where an expression begins: the span of a filter or an attribute begins behind what it is of.
+fn start(expr: &Expr<'_>) -> u32 {
+    match expr {
+        Expr::Filter(node) => node.expr.as_ref().map_or(node.span().start_offset, start),
+        Expr::GetAttr(node) => start(&node.expr),
+        Expr::GetItem(node) => start(&node.expr),
+        Expr::Call(node) => start(&node.expr),
+        Expr::BinOp(node) => start(&node.left),
+        other => other.span().start_offset,
+    }
+}
+
 /// Whether two values are of kinds whose comparison would be quietly false.
 fn mixed(left: &Value, right: &Value) -> bool {
     let class = |value: &Value| match value.kind() {
@@ -400,6 +424,26 @@ impl Walk<'_> {
             Expr::BinOp(node) => {
                 self.visit(&node.left, tolerated);
                 self.visit(&node.right, tolerated);
+                // a comparison by itself is an operator like others; only a chain (`1 < x < 3`) is a `Compare`
+                match node.op {
+                    BinOpKind::Eq
+                    | BinOpKind::Ne
+                    | BinOpKind::Lt
+                    | BinOpKind::Lte
+                    | BinOpKind::Gt
+                    | BinOpKind::Gte => self.compared(&node.left, &node.right),
+                    BinOpKind::ScAnd
+                    | BinOpKind::ScOr
+                    | BinOpKind::Add
+                    | BinOpKind::Sub
+                    | BinOpKind::Mul
+                    | BinOpKind::Div
+                    | BinOpKind::FloorDiv
+                    | BinOpKind::Rem
+                    | BinOpKind::Pow
+                    | BinOpKind::Concat
+                    | BinOpKind::In => {}
+                }
             }
             Expr::Compare(node) => self.compare(node),
             Expr::IfExpr(node) => {
@@ -449,22 +493,26 @@ impl Walk<'_> {
             self.visit(&op.expr, false);
             let membership = matches!(op.op, CompareOpKind::In | CompareOpKind::NotIn);
             if !membership {
-                self.comparisons.push(Comparison {
-                    left: operand(left),
-                    right: operand(&op.expr),
-                    offset: left.span().start_offset as usize,
-                    sides: self.side(left).zip(self.side(&op.expr)),
-                });
+                self.compared(left, &op.expr);
             }
             left = &op.expr;
         }
+    }
+
+    fn compared(&mut self, left: &Expr<'_>, right: &Expr<'_>) {
+        self.comparisons.push(Comparison {
+            left: operand(left),
+            right: operand(right),
+            offset: left.span().start_offset as usize,
+            sides: self.side(left).zip(self.side(right)),
+        });
     }
 
     /// A side of a comparison as an expression of its own. It is cut out of the source, so a side whose span does not
     /// cover it (a parenthesis left out, say) simply does not compile and is not guarded.
     fn side(&self, expr: &Expr<'_>) -> Option<minijinja::Expression<'static, 'static>> {
         let span = expr.span();
-        let text = self.source.get(span.start_offset as usize..span.end_offset as usize)?;
+        let text = self.source.get(start(expr) as usize..span.end_offset as usize)?;
         let reparsed = minijinja::machinery::parse_expr(text).ok()?;
         (std::mem::discriminant(&reparsed) == std::mem::discriminant(expr)).then(|| compile(text).ok()).flatten()
     }
@@ -575,5 +623,35 @@ mod tests {
         let tests: Vec<&&str> = TESTS.iter().filter(|name| unknown(&format!("1 is {name}"))).collect();
         assert!(filters.is_empty() && tests.is_empty(), "filters {filters:?}, tests {tests:?}");
         assert!(unknown("1 | nonsense") && unknown("1 is nonsense"));
+    }
+
+    fn eval(source: &str, stdout: &str) -> Result<Value, EvalError> {
+        let observation = crate::vocab::Observation {
+            host: crate::vocab::HostName::here(),
+            reply: crate::vocab::Reply::Command { exit: 0, stdout: stdout.to_owned(), stderr: String::new() },
+            took: Period::ZERO,
+            rows: None,
+            value: None,
+            problems: Vec::new(),
+        };
+        let location = Location { file: "x.yaml".into(), line: 1, column: 1 };
+        Expression::parse(source, location).unwrap().value(&Scope::new().with_observation(&observation))
+    }
+
+    #[test]
+    fn a_number_is_read_from_an_output_that_ends_its_line() {
+        assert_eq!(eval("stdout | int + 1", "2\n").unwrap(), Value::from(3));
+        assert_eq!(eval("stdout | float", " 2.5\n").unwrap(), Value::from(2.5));
+        assert!(eval("stdout | int", "two\n").is_err());
+    }
+
+    #[test]
+    fn a_text_compared_with_a_number_is_an_error_and_not_false() {
+        assert!(matches!(eval("stdout == 1", "act\n"), Err(EvalError::MixedTypes { .. })));
+        assert!(matches!(eval("1 == stdout", "act\n"), Err(EvalError::MixedTypes { .. })));
+        assert!(matches!(eval("stdout != 1", "act\n"), Err(EvalError::MixedTypes { .. })));
+        assert!(matches!(eval("exit == 0 and not (stdout | trim < 5)", "act\n"), Err(EvalError::MixedTypes { .. })));
+        assert!(matches!(eval("0 < stdout < 5", "act\n"), Err(EvalError::MixedTypes { .. })));
+        assert_eq!(eval("stdout == \"act\\n\" and exit == 0", "act\n").unwrap(), Value::from(true));
     }
 }
