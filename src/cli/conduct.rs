@@ -122,7 +122,7 @@ impl Conduct<'_> {
         };
         if text {
             let closing = Closing::new(view.styles.clone(), TimeZone::system(), view.columns).program(program(self.global));
-            view.prose.write(&closing.shown(&story, exit, &why));
+            view.prose.write(&format!("\n{}", closing.shown(&story, exit, &why)));
         }
         // a blocking prompt may still hold a thread; nothing of the run is left to wait for
         runtime.shutdown_background();
