@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::error::CliError;
 use super::exit;
 use super::{
-    abandon, audit, check, completions, hosts, list, man, resolve, resume, run, show,
+    abandon, audit, check, completions, hosts, list, man, resolve, resume, run, schema, show,
 };
 
 /// Run an operator's procedures on a fleet over ssh: look, then touch; resume; audit
@@ -78,6 +78,7 @@ enum Command {
     Check(check::Args),
     Hosts(hosts::Args),
     Audit(audit::Args),
+    Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -125,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(&global, &args),
         Command::Hosts(args) => hosts::hosts(&global, &args),
         Command::Audit(args) => audit::audit(&global, &args),
+        Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),
     };

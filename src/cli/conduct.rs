@@ -47,6 +47,11 @@ pub(super) fn fleet(parallel: usize) -> Fleet {
     Fleet::new(settings)
 }
 
+/// What hides the secrets that were given for `plan`.
+pub(super) fn masker(plan: &Plan) -> Masker {
+    Masker::new(plan.scopes.iter().flat_map(|scope| scope.secrets.values()).map(|secret| secret.expose()))
+}
+
 impl Conduct<'_> {
     /// Runs it and tells the end. Gives the exit status.
     pub(super) fn run(self) -> Result<u8, CliError> {
@@ -54,7 +59,7 @@ impl Conduct<'_> {
         let view = Arc::new(View::new(self.global));
         let text = self.global.format == Format::Text;
         let run = self.past.state.opened.run.clone();
-        let masker = Masker::new(self.plan.scopes.iter().flat_map(|scope| scope.secrets.values()).map(|s| s.expose()));
+        let masker = masker(self.plan);
         let story = Story::from_records(self.past.records.iter().map(|record| (record.at, record.event.clone())));
         let keeper = Arc::new(Keeper::resuming(story));
         // a stretch's first event was written before there was anyone to tell
@@ -117,7 +122,7 @@ impl Conduct<'_> {
         };
         if text {
             let closing = Closing::new(view.styles.clone(), TimeZone::system(), view.columns).program(program(self.global));
-            view.prose.write(&closing.shown(&story, exit, &why));
+            view.prose.write(&format!("\n{}", closing.shown(&story, exit, &why)));
         }
         // a blocking prompt may still hold a thread; nothing of the run is left to wait for
         runtime.shutdown_background();

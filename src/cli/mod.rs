@@ -21,6 +21,7 @@ mod params;
 mod resolve;
 mod resume;
 mod run;
+mod schema;
 mod show;
 mod signals;
 mod terminal;

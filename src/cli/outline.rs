@@ -9,10 +9,10 @@ use crate::report::{Data, Role, Styles, fold_hosts, observed};
 use crate::vocab::neutral::{neutralise, one_line};
 use crate::vocab::{HostName, Period};
 
-/// The plan in a few lines, in front of the question whether to start.
+/// The plan in a few lines, in front of the question whether to start; the run's own title stands above it.
 pub(super) fn short(plan: &Plan) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "\n{}: {}", plan.runbook.name, plan.runbook.title);
+    out.push('\n');
     for unit in &plan.units {
         let kind = if unit.block { "block" } else { unit.leaves.first().map_or("block", |leaf| leaf.kind.word()) };
         let _ = writeln!(

@@ -1,6 +1,6 @@
 //! Parameters on the command line: `5s`, `pause=5s`, and secrets that never stand there.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
 use super::context::variable;
@@ -8,6 +8,9 @@ use super::error::CliError;
 use crate::model::{Param, ParamType};
 use crate::plan::Given;
 use crate::vocab::{Masker, Secret};
+
+/// The largest secret, in bytes: more than a variable of the environment can carry on any host.
+const LARGEST: u64 = 128 * 1024;
 
 /// Sorts arguments into positional and named ones, and reads secrets from where they are.
 pub(super) fn read(params: &[Param], args: &[String]) -> Result<Given, CliError> {
@@ -62,7 +65,13 @@ pub(super) fn ask_for_secrets(params: &[Param], given: &mut Given) -> Result<(),
 /// The secret is the file without one newline at its end, which editors add and nobody means.
 fn from_file(name: &str, file: &Path) -> Result<Secret, CliError> {
     let problem = |what: String| CliError::usage(format!("the secret `{name}`: {}: {what}", file.display()));
-    let bytes = std::fs::read(file).map_err(|error| problem(error.to_string()))?;
+    // also a pipe, as in `password=@<(pass show site)`: its size is not known beforehand
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map_err(|error| problem(error.to_string()))?;
+    opened.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| problem(error.to_string()))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(problem(format!("larger than {} KiB, which no command can be given", LARGEST / 1024)));
+    }
     let mut text = String::from_utf8(bytes).map_err(|_| problem("not UTF-8".to_owned()))?;
     if text.ends_with('\n') {
         text.pop();

@@ -214,7 +214,12 @@ fn rehearsed(
         return Err(CliError::new(130, "interrupted; nothing was changed"));
     };
     let seen = seen.map_err(CliError::usage)?;
-    let lines = outline::planned_lines(&seen);
+    // a dry run has no recorder that what was seen would pass through
+    let masker = conduct::masker(plan);
+    let mut lines = outline::planned_lines(&seen);
+    for line in &mut lines {
+        line.what = masker.mask(&line.what);
+    }
     if let Some(out) = &args.out {
         let file = PlanFile {
             format: PlanFile::FORMAT,
@@ -237,13 +242,16 @@ fn rehearsed(
             .collect();
         let warnings: Vec<_> =
             seen.warnings.iter().map(|raised| serde_json::json!({"id": raised.id, "says": raised.says})).collect();
-        let document = serde_json::json!({
+        let mut document = serde_json::json!({
             "runbook": plan.runbook.name, "plan": plan.digest, "would_start": seen.would_start,
             "preconditions": preconditions, "warnings": warnings, "steps": lines,
         });
+        for part in ["preconditions", "warnings"] {
+            masker.mask_json(&mut document[part]);
+        }
         data.sink().write(&format!("{document}\n"));
     } else {
-        data.sink().write(&outline::rehearsal(plan, &seen, &view::stdout_styles(global), &data));
+        data.sink().write(&masker.mask(&outline::rehearsal(plan, &seen, &view::stdout_styles(global), &data)));
         if let Some(out) = &args.out {
             data.sink().write(&format!("saved in {}; `runbook run --plan` holds a run to it\n", out.display()));
         }

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::exit;
-use crate::source::schema;
+use crate::source::schema::SchemaKind;
 
 /// Print a JSON Schema, for editors and other programs
 #[derive(Debug, clap::Args)]
@@ -28,12 +28,12 @@ enum Of {
 }
 
 pub(super) fn schema(args: &Args) -> Result<u8, CliError> {
-    let document = match args.of {
-        Of::Runbook => schema::runbook(),
-        Of::Inventory => schema::inventory(),
-        Of::Book => schema::book(),
-        Of::Event => schema::event(),
+    let schema = match args.of {
+        Of::Runbook => SchemaKind::Runbook,
+        Of::Inventory => SchemaKind::Inventory,
+        Of::Book => SchemaKind::Book,
+        Of::Event => SchemaKind::Event,
     };
-    crate::report::Sink::stdout().write(&schema::text(&document));
+    crate::report::Sink::stdout().write(&schema.text());
     Ok(exit::OK)
 }

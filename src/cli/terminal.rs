@@ -10,7 +10,7 @@ use inquire::{Confirm, InquireError, Select, Text};
 use super::view::View;
 use crate::engine::{Interrupt, Operator, Question, Response};
 use crate::event::Choice;
-use crate::vocab::neutral::neutralise;
+use crate::vocab::neutral::{neutralise, one_line};
 
 /// Asks at the terminal; without one every question answers no.
 pub(super) struct Terminal {
@@ -81,8 +81,14 @@ fn prompt(question: &Question, outline: &str, view: &View) -> Result<Response, I
             view.prose.write(&format!("\nBy hand, {at}:\n{}\n", neutralise(says)));
             yes_or_no("Is it done?", "y when it is done; n makes the step fail")
         }
-        Question::Failure { at, why, choices } => choose(&format!("{at} failed: {}", neutralise(why)), choices),
-        Question::InDoubt { at, why, choices } => choose(&format!("{at} is in doubt: {}", neutralise(why)), choices),
+        Question::Failure { at, why, choices } => {
+            view.prose.write(&format!("\n{at} failed: {}\n", shortened(why)));
+            choose("What now?", choices)
+        }
+        Question::InDoubt { at, why, choices } => {
+            view.prose.write(&format!("\n{at} is in doubt: {}\n", shortened(why)));
+            choose("What became of it?", choices)
+        }
     }
 }
 
@@ -97,6 +103,12 @@ fn choose(text: &str, choices: &[Choice]) -> Result<Response, InquireError> {
         _ => Text::new("Why? (for the audit; may be empty)").prompt_skippable()?.unwrap_or_default(),
     };
     Ok(Response::Chose(*choice, reason))
+}
+
+/// The beginning of a reason: the screen has the whole above.
+fn shortened(why: &str) -> String {
+    let line = one_line(why);
+    if line.chars().count() <= 160 { line } else { line.chars().take(159).chain(['…']).collect() }
 }
 
 fn name(choice: Choice) -> &'static str {

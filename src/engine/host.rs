@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ask::{Question, Response};
 use super::check::{Checking, Judged};
-use super::perform::{Flow, Stage};
+use super::ending::Ending;
+use super::perform::{Flow, Halt, Stage};
 use super::scope::step_views;
 use crate::event::{ActionEnd, ActionKind, Event, FailureKind, HostVerdict, Moment, Outcome, Output, Progress, StepState};
 use crate::model::scope::StepView;
@@ -46,10 +47,10 @@ impl Stage<'_> {
                 StepState::Ended { outcome: Outcome::Excluded { .. }, .. } => return Ok(()),
                 StepState::Ended { ref outcome, .. } if outcome.is_settled() => continue,
                 // the action had ended: only its checks are repeated. A bad end was decided about before the roll
-                StepState::Acted { end, .. } if well(&end) => self.leaf(unit, leaf, &at, From::Checks).await?,
+                StepState::Acted { end, .. } if well(leaf, &end) => self.leaf(unit, leaf, &at, From::Checks).await?,
                 StepState::Acted { end, .. } => self.end(&at, failed(FailureKind::Action, end.to_string())).await?,
                 StepState::Ended { acted: Some(end), outcome: Outcome::Failed { kind: FailureKind::Check, .. }, .. }
-                    if well(&end) =>
+                    if well(leaf, &end) =>
                 {
                     self.leaf(unit, leaf, &at, From::Checks).await?
                 }
@@ -67,14 +68,22 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Runs a leaf's action again whatever its outcome was: the operator's or the runbook's explicit choice.
+    /// Runs a leaf's action again whatever its outcome was: the operator's or the runbook's explicit choice. Once it is
+    /// well, the host goes on behind it.
     pub(super) async fn again(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
-        self.leaf(unit, leaf, at, From::Start).await.map(|_| ())
+        let outcome = self.leaf(unit, leaf, at, From::Start).await?;
+        self.behind(unit, at, outcome).await
     }
 
-    /// Repeats only a leaf's checks.
+    /// Repeats only a leaf's checks. Once they hold, the host goes on behind it.
     pub(super) async fn recheck(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
-        self.leaf(unit, leaf, at, From::Checks).await.map(|_| ())
+        let outcome = self.leaf(unit, leaf, at, From::Checks).await?;
+        self.behind(unit, at, outcome).await
+    }
+
+    /// Goes on behind a leaf that is well now; one that failed again is decided about again, not tried by itself.
+    async fn behind(&self, unit: &Unit, at: &StepHost, outcome: Option<Outcome>) -> Flow {
+        if outcome.is_some_and(|outcome| outcome.is_settled()) { self.host(unit, &at.host).await } else { Ok(()) }
     }
 
     /// The scope of `unit` on `at`'s host.
@@ -305,15 +314,15 @@ impl Stage<'_> {
             }
             Deed::Manual(says) => {
                 let response = self.ask(Question::Manual { at: at.clone(), says: says.clone() }).await?;
-                let (done, why) = match response {
-                    Response::Yes => (true, String::new()),
-                    Response::NoTerminal => {
-                        (false, "there is no terminal to ask at: a manual step needs a person".to_owned())
-                    }
-                    Response::No | Response::Text(_) | Response::Chose(..) => (false, "said not to be done".to_owned()),
-                };
+                let done = response == Response::Yes;
                 let end = if done { ActionEnd::Done } else { ActionEnd::Declined };
+                let why = end.to_string();
                 self.record(acted(end, nothing(), nothing(), took(), false)).await?;
+                if response == Response::NoTerminal {
+                    let why = format!("there is no terminal to ask at, and {at} needs a person");
+                    self.end(at, failed(FailureKind::Action, why.clone())).await?;
+                    return Err(Halt::End(Ending::Declined, why));
+                }
                 let reply = Reply::Command { exit: 0, stdout: String::new(), stderr: String::new() };
                 Try::Acted((!done).then_some(why), Box::new(reply))
             }
@@ -560,12 +569,14 @@ impl CheckingOwned<'_> {
     }
 }
 
-/// Whether an action's end is a good one by itself.
-pub(super) fn well(end: &ActionEnd) -> bool {
+/// Whether an action's end is a good one by itself, as the step tells good from bad.
+pub(super) fn well(leaf: &Leaf, end: &ActionEnd) -> bool {
     match end {
         ActionEnd::Exited(code) => *code == 0,
-        // a status that is not well was told by the try itself
-        ActionEnd::Answered(status) => (200..300).contains(status),
+        ActionEnd::Answered(status) => match &leaf.kind {
+            LeafKind::Action(Action::Http(spec)) => wanted_status(*status, &spec.statuses),
+            LeafKind::Action(_) | LeafKind::Look { .. } | LeafKind::Checks => false,
+        },
         ActionEnd::Done => true,
         ActionEnd::TimedOut | ActionEnd::Cancelled | ActionEnd::Declined => false,
     }
@@ -608,7 +619,7 @@ fn finished_try(
         Ended::Exited(code) => code,
         Ended::TimedOut | Ended::Cancelled => -1,
     };
-    let wrong = (!well(&end)).then(|| end.to_string());
+    let wrong = (end != ActionEnd::Exited(0)).then(|| end.to_string());
     let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&finished.stderr).into_owned();
     let event =
@@ -636,12 +647,11 @@ fn fault_try(fault: Fault) -> Try {
 }
 
 fn wrong_status(reply: &HttpReply, statuses: &[u16]) -> Option<String> {
-    let well = if statuses.is_empty() {
-        (200..300).contains(&reply.status)
-    } else {
-        statuses.contains(&reply.status)
-    };
-    (!well).then(|| format!("HTTP {}", reply.status))
+    (!wanted_status(reply.status, statuses)).then(|| format!("HTTP {}", reply.status))
+}
+
+fn wanted_status(status: u16, statuses: &[u16]) -> bool {
+    if statuses.is_empty() { (200..300).contains(&status) } else { statuses.contains(&status) }
 }
 
 /// Why verdicts do not hold; the step's own host needs no naming.

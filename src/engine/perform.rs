@@ -59,7 +59,7 @@ pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
     let scope = RunScope::new(crew.run.clone(), crew.options);
     let stage = Stage { crew: &crew, looker: &looker, scope, questions: Arc::new(tokio::sync::Mutex::new(())) };
     let (ending, why) = match stage.play().await {
-        Ok(()) => (Ending::Done, String::new()),
+        Ok(()) => (Ending::Done, "everything was done, and every check holds".to_owned()),
         Err(Halt::End(ending, why)) => (ending, why),
         Err(Halt::Record(error)) => return Err(error),
     };
@@ -83,7 +83,7 @@ pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
     crew.recorder.record(if over { Event::Ended { exit, why } } else { Event::Stopped { exit, why } }).await?;
     if ending == Ending::Done {
         let hosts = crew.plan.changed_hosts();
-        let tidied = hosts.iter().filter(|host| !host.is_here()).map(|host| crew.fleet.tidy(crew.plan.host(host), &crew.run));
+        let tidied = hosts.iter().map(|host| crew.fleet.tidy(crew.plan.host(host), &crew.run));
         futures_util::future::join_all(tidied).await;
     }
     Ok(ending)
@@ -178,6 +178,8 @@ impl Stage<'_> {
                 "there is no terminal to ask at: `--yes` agrees to the start".to_owned(),
             )),
             Response::No | Response::Text(_) | Response::Chose(..) => {
+                // Ctrl-C at the question is an interrupt, not an answer
+                self.go_on()?;
                 Err(Halt::End(Ending::Declined, "the operator declined".to_owned()))
             }
         }

@@ -91,24 +91,41 @@ impl Recorder {
         if let Ok(masked) = serde_json::from_value(json) {
             return masked;
         }
-        // a secret that is a piece of the format's own words ("exit") broke the event: mask all but such words
+        // a secret that is a piece of a host's name, a digest or the format's own words broke the event: mask every
+        // other text
         let Ok(mut json) = serde_json::to_value(&event) else { return event };
-        mask_prose(&self.masker, &mut json);
+        let mut pointers = Vec::new();
+        texts(&json, &mut String::new(), &mut pointers);
+        for pointer in pointers {
+            let Some(text) = json.pointer_mut(&pointer) else { continue };
+            let plain = text.clone();
+            self.masker.mask_json(text);
+            if *text == plain || serde_json::from_value::<Event>(json.clone()).is_ok() {
+                continue;
+            }
+            if let Some(text) = json.pointer_mut(&pointer) {
+                *text = plain;
+            }
+        }
         serde_json::from_value(json).unwrap_or(event)
     }
 }
 
-/// Masks every text but keys and the format's own lower-case words (`not-started`).
-fn mask_prose(masker: &Masker, value: &mut serde_json::Value) {
+/// The JSON pointers of every text in `value`.
+fn texts(value: &serde_json::Value, at: &mut String, out: &mut Vec<String>) {
+    let mut inside = |key: &str, inner: &serde_json::Value| {
+        let length = at.len();
+        at.push('/');
+        at.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        texts(inner, at, out);
+        at.truncate(length);
+    };
     match value {
-        serde_json::Value::String(text) => {
-            let word = text.len() <= 24 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-            if !word {
-                *text = masker.mask(text);
-            }
+        serde_json::Value::String(_) => out.push(at.clone()),
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| inside(&index.to_string(), item));
         }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask_prose(masker, item)),
-        serde_json::Value::Object(map) => map.values_mut().for_each(|item| mask_prose(masker, item)),
+        serde_json::Value::Object(map) => map.iter().for_each(|(key, item)| inside(key, item)),
         serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
     }
 }

@@ -6,7 +6,8 @@ use super::ending::Ending;
 use super::perform::{Flow, Halt, Stage};
 use super::trouble::recheckable;
 use crate::event::{Choice, Event, FailureKind, Outcome, StepState};
-use crate::plan::{Leaf, Unit};
+use crate::model::Action;
+use crate::plan::{Leaf, LeafKind, Unit};
 use crate::vocab::{HostName, StepHost, Verdict};
 
 impl Stage<'_> {
@@ -30,7 +31,7 @@ impl Stage<'_> {
                         StepState::Ended { outcome: Outcome::InDoubt { .. }, .. } => {
                             self.settle_doubt(unit, leaf, &at).await?;
                         }
-                        StepState::Acted { ref end, .. } if !super::host::well(end) => {
+                        StepState::Acted { ref end, .. } if !super::host::well(leaf, end) => {
                             let outcome = super::host::failed(FailureKind::Action, end.to_string());
                             self.record(Event::StepEnded { at: at.clone(), outcome }).await?;
                             let state = self.crew.recorder.state(|state| state.step(&at).clone()).await;
@@ -49,10 +50,9 @@ impl Stage<'_> {
 
     async fn settle_doubt(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
         self.go_on()?;
-        if leaf.step.repeatable {
-            let reason = "the runbook says it is repeatable".to_owned();
-            self.record(Event::Chosen { at: at.clone(), choice: Choice::Retry, reason: reason.clone() }).await?;
-            return self.settled(at, false, reason).await;
+        if let Some(reason) = repeatable(leaf) {
+            self.record(Event::Chosen { at: at.clone(), choice: Choice::Retry, reason: reason.to_owned() }).await?;
+            return self.settled(at, false, reason.to_owned()).await;
         }
         if let Some(check) = &leaf.step.settle {
             match self.look_whether_done(unit, leaf, at, check).await {
@@ -111,13 +111,7 @@ impl Stage<'_> {
 
     async fn decide_failed(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, state: &StepState) -> Flow {
         self.go_on()?;
-        let by_rule = if leaf.step.repeatable {
-            Some("the runbook says it is repeatable")
-        } else if self.crew.options.retry {
-            Some("--retry")
-        } else {
-            None
-        };
+        let by_rule = repeatable(leaf).or(self.crew.options.retry.then_some("--retry"));
         if let Some(reason) = by_rule {
             self.record(Event::Chosen { at: at.clone(), choice: Choice::Retry, reason: reason.to_owned() }).await?;
             return self.again(unit, leaf, at).await;
@@ -151,5 +145,17 @@ impl Stage<'_> {
                 Err(Halt::End(Ending::Declined, "the operator stopped".to_owned()))
             }
         }
+    }
+}
+
+/// Why a leaf may be run again without asking, if it may.
+fn repeatable(leaf: &Leaf) -> Option<&'static str> {
+    match &leaf.kind {
+        _ if leaf.step.repeatable => Some("the runbook says it is repeatable"),
+        LeafKind::Action(Action::Wait { .. }) => Some("waiting again changes nothing"),
+        LeafKind::Action(Action::Manual { .. }) => Some("the person is asked again"),
+        LeafKind::Action(Action::Command(_) | Action::Copy { .. } | Action::Http(_))
+        | LeafKind::Look { .. }
+        | LeafKind::Checks => None,
     }
 }

@@ -34,15 +34,17 @@ impl Stage<'_> {
                 batch: 0,
                 needed: floor.count,
                 healthy: healthy.clone(),
-                sick,
+                sick: sick.clone(),
             })
             .await?;
             if worst < floor.count {
                 return Err(Halt::End(
                     Ending::Precondition,
                     format!(
-                        "{}: {worst} healthy hosts would be left outside a batch, and {} are needed",
-                        unit.id, floor.count
+                        "{}: {worst} healthy hosts would be left outside a batch, and {} are needed{}",
+                        unit.id,
+                        floor.count,
+                        not_healthy(&sick)
                     ),
                 ));
             }
@@ -186,13 +188,17 @@ impl Stage<'_> {
             batch: number,
             needed: floor.count,
             healthy: outside,
-            sick,
+            sick: sick.clone(),
         })
         .await?;
         if left < floor.count {
             return Err(Halt::End(
                 Ending::Failed,
-                format!("{left} healthy hosts are left outside the next batch, and {} are needed", floor.count),
+                format!(
+                    "{left} healthy hosts are left outside the next batch, and {} are needed{}",
+                    floor.count,
+                    not_healthy(&sick)
+                ),
             ));
         }
         Ok(())
@@ -226,24 +232,29 @@ impl Stage<'_> {
             }
             // an interrupt explains failures better than the budget does
             self.go_on()?;
-            let Some((host, leaf)) = self.to_decide(unit, batch, &failed).await else {
-                // the failures are of earlier batches or stretches, and were decided there
-                return Err(Halt::End(Ending::Failed, beyond(unit, &failed)));
+            let mut standing = None;
+            // this batch's failures are decided about first
+            let (here, elsewhere): (Vec<_>, Vec<_>) = failed.iter().partition(|host| batch.contains(host));
+            for host in here.into_iter().chain(elsewhere) {
+                let decided = self.to_decide(unit, std::slice::from_ref(host), &failed).await;
+                standing = standing.or(decided.filter(|(_, leaf)| !matches!(leaf.then, Then::Continue)));
+            }
+            let Some((host, leaf)) = standing else {
+                return self.note_continue(unit, batch, &failed).await;
             };
-            match leaf.then {
-                Then::Continue => {
-                    self.note_continue(unit, batch, &failed).await?;
-                    return Ok(());
-                }
-                Then::Stop => return Err(Halt::End(Ending::Failed, beyond(unit, &failed))),
-                Then::Ask => {
-                    if !self.decide(unit, leaf, &host, &beyond(unit, &failed)).await? {
-                        return Err(Halt::End(Ending::Failed, beyond(unit, &failed)));
-                    }
-                }
+            // a failure of an earlier batch or stretch was decided there
+            let asks = matches!(leaf.then, Then::Ask) && batch.contains(&host);
+            if !asks || !self.decide(unit, leaf, &host, &beyond(unit, &failed)).await? {
+                return Err(Halt::End(Ending::Failed, beyond(unit, &failed)));
             }
         }
     }
+}
+
+/// Which hosts are not healthy, behind a sentence that counts the others.
+fn not_healthy(sick: &[HostVerdict]) -> String {
+    let names: Vec<&str> = sick.iter().filter_map(|verdict| Some(verdict.host.as_ref()?.as_str())).collect();
+    if names.is_empty() { String::new() } else { format!("; not healthy: {}", names.join(", ")) }
 }
 
 fn beyond(unit: &Unit, failed: &[HostName]) -> String {

@@ -81,12 +81,10 @@ impl Stage<'_> {
         match choice {
             Choice::Retry => {
                 self.again(unit, leaf, at).await?;
-                self.host(unit, &at.host).await?;
                 Ok(true)
             }
             Choice::Recheck => {
                 self.recheck(unit, leaf, at).await?;
-                self.host(unit, &at.host).await?;
                 Ok(true)
             }
             Choice::Skip => {
@@ -161,7 +159,7 @@ impl Stage<'_> {
 pub(super) fn recheckable(leaf: &Leaf, state: &StepState) -> bool {
     match state {
         StepState::Ended { acted, outcome: Outcome::Failed { kind: FailureKind::Check, .. }, .. } => {
-            acted.as_ref().is_none_or(super::host::well)
+            acted.as_ref().is_none_or(|end| super::host::well(leaf, end))
         }
         // a person may have finished by hand what the action began; the checks then say so
         StepState::Ended { acted: Some(_), outcome: Outcome::Failed { kind: FailureKind::Action, .. }, .. } => {

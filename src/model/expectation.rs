@@ -37,6 +37,9 @@ impl Expectation {
             return Verdict::Unknown { why: problem.clone() };
         }
         let scope = scope.clone().with_observation(observation);
+        if let Some(verdict) = self.unknown_columns(&scope, std::slice::from_ref(observation)) {
+            return verdict;
+        }
         match self.quantifier {
             Quantifier::Expect => self.whole(&scope, &|| seen(observation)),
             Quantifier::Every | Quantifier::None => match &observation.rows {
@@ -61,6 +64,9 @@ impl Expectation {
             }
         }
         let scope = scope.clone().with_all_rows(observations);
+        if let Some(verdict) = self.unknown_columns(&scope, observations) {
+            return verdict;
+        }
         match self.quantifier {
             Quantifier::Expect => self.whole(&scope, &|| {
                 let rows: usize = observations.iter().filter_map(|o| o.rows.as_ref()).map(|table| table.rows.len()).sum();
@@ -83,6 +89,28 @@ impl Expectation {
                 self.rows(&rows)
             }
         }
+    }
+
+    /// What is to be said of a column that no table has. Without rows no evaluation would meet it, and `none:` of no
+    /// row is true.
+    fn unknown_columns(&self, scope: &Scope, observations: &[Observation]) -> Option<Verdict> {
+        let tables: Vec<&Rows> = observations.iter().filter_map(|observation| observation.rows.as_ref()).collect();
+        if tables.is_empty() {
+            return None;
+        }
+        let known = |name: &str| {
+            (self.over_all && name == "host") || tables.iter().any(|table| table.columns.iter().any(|column| column == name))
+        };
+        let expression = &self.expression;
+        let mut roots = expression.names().iter().filter_map(|used| used.path.first());
+        let unknown = if self.quantifier == Quantifier::Expect {
+            let of_rows = roots.any(|root| root == "rows");
+            let columns = expression.columns().iter().filter_map(|used| used.path.first());
+            columns.filter_map(|path| path.split('.').next()).find(|column| of_rows && !known(column))
+        } else {
+            roots.map(String::as_str).find(|root| !scope.has(root) && !known(root) && !expression.tolerates(root))
+        };
+        unknown.map(|name| Verdict::Unknown { why: format!("{}: there is no column `{name}`", expression.location()) })
     }
 
     fn whole(&self, scope: &Scope, seen: &dyn Fn() -> String) -> Verdict {
@@ -123,7 +151,7 @@ fn shown_row(table: &Rows, row: &Row) -> String {
 fn seen(observation: &Observation) -> String {
     let first = |text: &str| -> String {
         let line = one_line(text.trim());
-        let mut short: String = line.chars().take(160).collect();
+        let mut short: String = line.chars().take(100).collect();
         if short.len() < line.len() {
             short.push('…');
         }

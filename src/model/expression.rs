@@ -2,8 +2,8 @@
 //!
 //! minijinja alone is lenient where an operator must not be surprised: `selectattr("misspelt")` finds nothing without
 //! a word, `'9' < '1000'` compares text, `'5' > 1000` is quietly false. So an [`Expression`] knows from its syntax tree
-//! every name it uses and every comparison it makes; unknown names are recorded while it runs and fail it, and the two
-//! sides of each comparison are looked at for mixed types. Apart from `template` because conditions and expectations
+//! every name it uses and every comparison it makes; unknown names are recorded while it runs and fail it, and `guard`
+//! looks at the two sides of each comparison. Apart from `template` because conditions and expectations
 //! are expressions with no text around them.
 
 use std::fmt;
@@ -51,7 +51,6 @@ pub struct Comparison {
     pub right: Operand,
     /// Where it stands in the expression, in bytes.
     pub offset: usize,
-    sides: Option<(minijinja::Expression<'static, 'static>, minijinja::Expression<'static, 'static>)>,
 }
 
 /// What is known of one side of a comparison before it runs.
@@ -92,18 +91,6 @@ pub enum EvalError {
         /// The name.
         name: String,
     },
-    /// Text is compared with a number, or the like.
-    #[error("{location}: {left} is compared with {right} in `{source_text}`")]
-    MixedTypes {
-        /// The expression's place.
-        location: Location,
-        /// The left side's kind and value.
-        left: String,
-        /// The right side's kind and value.
-        right: String,
-        /// The expression.
-        source_text: String,
-    },
     /// The result is not of the kind that is needed here.
     #[error("{location}: `{source_text}` gives {got}, where {needed} is needed")]
     WrongKind {
@@ -127,7 +114,7 @@ pub enum EvalError {
         message: String,
     },
     /// A secret stands where secrets are not allowed.
-    #[error("{location}: the secret `{name}` may only be used in `env:`, `stdin:`, HTTP headers and bodies")]
+    #[error("{location}: the secret `{name}` may only be used in `env:`, `stdin:`, HTTP headers and bodies, and there as it is")]
     Secret {
         /// The expression's place.
         location: Location,
@@ -142,6 +129,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     // a loop over a captured megabyte ends; a fault of the author's does not hang a run
     env.set_fuel(Some(5_000_000));
+    super::guard::install(&mut env);
     env.add_filter("raw", |value: &Value| Value::from_safe_string(value.to_string()));
     env.add_filter("seconds", seconds);
     env.add_test("matching", |text: &str, pattern: &str| -> Result<bool, Error> {
@@ -149,10 +137,11 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
             .map(|regex| regex.is_match(text))
             .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("bad regular expression: {error}")))
     });
+    env.add_test("containing", |text: &str, part: &str| text.contains(part));
     env
 });
 
-/// Filters that minijinja would give but a runbook must not use: they leave their input's meaning to chance.
+/// The functions that expressions may call.
 const FUNCTIONS: &[&str] = &["range", "dict"];
 
 fn seconds(value: &Value) -> Result<Value, Error> {
@@ -168,8 +157,8 @@ fn seconds(value: &Value) -> Result<Value, Error> {
 /// Names of all filters, for `did you mean`.
 pub const FILTERS: &[&str] = &[
     "abs", "attr", "batch", "bool", "capitalize", "chain", "count", "d", "default", "dictsort", "e", "escape", "first",
-    "float", "format", "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower", "lstrip",
-    "map", "max", "min", "pprint", "raw", "reject", "rejectattr", "replace", "reverse", "round", "rstrip", "safe",
+    "float", "format", "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower",
+    "map", "max", "min", "pprint", "raw", "reject", "rejectattr", "replace", "reverse", "round", "safe",
     "seconds", "select", "selectattr", "slice", "sort", "split", "string", "sum", "title", "tojson", "trim", "unique",
     "upper", "zip",
 ];
@@ -189,12 +178,12 @@ impl Expression {
             return Err(fault("the expression is empty", 0));
         }
         let tree = minijinja::machinery::parse_expr(source).map_err(|error| syntax_fault(&error, source))?;
-        let mut walk = Walk { source, ..Walk::default() };
+        let mut walk = Walk::default();
         walk.visit(&tree, false);
         if let Some(fault) = walk.faults.into_iter().next() {
             return Err(fault);
         }
-        let compiled = compile(source)?;
+        let compiled = compile(source, &super::guard::guarded(&tree))?;
         Ok(Self {
             inner: Arc::new(Inner {
                 source: source.to_owned(),
@@ -246,26 +235,22 @@ impl Expression {
 
     /// Evaluates it in `scope`.
     pub fn value(&self, scope: &Scope) -> Result<Value, EvalError> {
-        for comparison in &self.inner.comparisons {
-            let Some((left, right)) = &comparison.sides else { continue };
-            // a side that fails by itself fails the whole below, or stands in a branch that is not taken
-            if let (Ok(left), Ok(right)) = (left.eval(scope.root()), right.eval(scope.root())) {
-                if mixed(&left, &right) {
-                    scope.take_misses();
-                    return Err(EvalError::MixedTypes {
-                        location: self.location.clone(),
-                        left: describe(&left),
-                        right: describe(&right),
-                        source_text: self.inner.source.clone(),
-                    });
-                }
-            }
+        // a name that nothing has is an error also in a branch that is not taken
+        let unknown = self.inner.names.iter().filter_map(|used| used.path.first());
+        if let Some(name) = unknown.into_iter().find(|name| !scope.has(name) && !self.tolerates(name)) {
+            return Err(EvalError::Undefined { location: self.location.clone(), name: name.clone() });
         }
         scope.take_misses();
+        scope.take_printed();
         let result = self.inner.compiled.eval(scope.root());
-        let missing = scope.take_misses().into_iter().find(|name| !self.tolerates(name));
+        // functions are looked for among the names first
+        let function = |name: &str| name == super::guard::COMPARE || FUNCTIONS.contains(&name);
+        let missing = scope.take_misses().into_iter().find(|name| !self.tolerates(name) && !function(name));
         if let Some(name) = missing {
             return Err(EvalError::Undefined { location: self.location.clone(), name });
+        }
+        if let Some(name) = scope.take_printed().into_iter().next() {
+            return Err(EvalError::Secret { location: self.location.clone(), name });
         }
         let value = result.map_err(|error| EvalError::Failed {
             location: self.location.clone(),
@@ -305,8 +290,9 @@ impl Serialize for Expression {
     }
 }
 
-fn compile(source: &str) -> Result<minijinja::Expression<'static, 'static>, ExpressionFault> {
-    ENVIRONMENT.compile_expression_owned(source.to_owned()).map_err(|error| syntax_fault(&error, source))
+/// Compiles `guarded`, which is `source` with its comparisons guarded.
+fn compile(source: &str, guarded: &str) -> Result<minijinja::Expression<'static, 'static>, ExpressionFault> {
+    ENVIRONMENT.compile_expression_owned(guarded.to_owned()).map_err(|error| fault(&error_text(&error), source.len() - source.trim_start().len()))
 }
 
 fn syntax_fault(error: &Error, source: &str) -> ExpressionFault {
@@ -334,19 +320,6 @@ fn error_text(error: &Error) -> String {
     }
 }
 
-/// Whether two values are of kinds whose comparison would be quietly false.
-fn mixed(left: &Value, right: &Value) -> bool {
-    let class = |value: &Value| match value.kind() {
-        ValueKind::Number => Some(0),
-        ValueKind::String => Some(1),
-        ValueKind::Bool => Some(2),
-        ValueKind::Seq | ValueKind::Iterable => Some(3),
-        ValueKind::Map => Some(4),
-        _ => None,
-    };
-    matches!((class(left), class(right)), (Some(a), Some(b)) if a != b)
-}
-
 /// A value and its kind, for people: ``text `5` ``.
 pub(super) fn describe(value: &Value) -> String {
     let kind = match value.kind() {
@@ -368,8 +341,7 @@ pub(super) fn describe(value: &Value) -> String {
 
 /// One walk over the syntax tree, collecting what is to be known of it.
 #[derive(Default)]
-struct Walk<'s> {
-    source: &'s str,
+struct Walk {
     names: Vec<NameUse>,
     columns: Vec<NameUse>,
     comparisons: Vec<Comparison>,
@@ -378,7 +350,7 @@ struct Walk<'s> {
     faults: Vec<ExpressionFault>,
 }
 
-impl Walk<'_> {
+impl Walk {
     fn visit(&mut self, expr: &Expr<'_>, tolerated: bool) {
         if let Some(path) = path_of(expr) {
             if tolerated {
@@ -463,28 +435,8 @@ impl Walk<'_> {
     }
 
     fn comparison(&mut self, left: &Expr<'_>, right: &Expr<'_>) {
-        self.comparisons.push(Comparison {
-            left: operand(left),
-            right: operand(right),
-            offset: left.span().start_offset as usize,
-            sides: self.side(left).zip(self.side(right)),
-        });
-    }
-
-    /// A side of a comparison as an expression of its own. It is cut out of the source; a side that cannot be cut out
-    /// whole does not compile, or is another kind of expression, and is not guarded.
-    fn side(&self, expr: &Expr<'_>) -> Option<minijinja::Expression<'static, 'static>> {
-        let end = expr.span().end_offset as usize;
-        let mut start = leftmost(expr);
-        loop {
-            let text = self.source.get(start..end)?;
-            match minijinja::machinery::parse_expr(text) {
-                Ok(reparsed) if std::mem::discriminant(&reparsed) == std::mem::discriminant(expr) => return compile(text).ok(),
-                Ok(_) => return None,
-                // a parenthesis around the first part stands before it
-                Err(_) => start = self.source[..start].trim_end().strip_suffix('(')?.len(),
-            }
-        }
+        let offset = left.span().start_offset as usize;
+        self.comparisons.push(Comparison { left: operand(left), right: operand(right), offset });
     }
 
     fn filter(&mut self, node: &ast::Spanned<ast::Filter<'_>>, offset: usize, tolerated: bool) {
@@ -526,24 +478,6 @@ impl Walk<'_> {
         found.hint = super::scope::nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
         self.faults.push(found);
     }
-}
-
-/// Where an expression begins: an operator's own place is behind its first operand.
-fn leftmost(expr: &Expr<'_>) -> usize {
-    let own = expr.span().start_offset as usize;
-    let first = match expr {
-        Expr::Filter(node) => node.expr.as_ref(),
-        Expr::Test(node) => Some(&node.expr),
-        Expr::GetAttr(node) => Some(&node.expr),
-        Expr::GetItem(node) => Some(&node.expr),
-        Expr::Slice(node) => Some(&node.expr),
-        Expr::Call(node) => Some(&node.expr),
-        Expr::BinOp(node) => Some(&node.left),
-        Expr::Compare(node) => Some(&node.expr),
-        Expr::IfExpr(node) => Some(&node.true_expr),
-        Expr::Var(_) | Expr::Const(_) | Expr::UnaryOp(_) | Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => None,
-    };
-    first.map_or(own, |first| own.min(leftmost(first)))
 }
 
 fn text_arg(args: &[CallArg<'_>]) -> Option<String> {
@@ -598,16 +532,18 @@ pub(super) fn as_secret(value: &Value) -> Option<Arc<SecretObject>> {
 mod tests {
     use super::*;
 
+    /// What minijinja says of an expression's names when it is evaluated.
+    fn unknown(source: &str) -> bool {
+        let compiled = ENVIRONMENT.compile_expression(source).map_err(|error| error.kind());
+        let kind = compiled.and_then(|expression| expression.eval(()).map_err(|error| error.kind())).err();
+        matches!(kind, Some(ErrorKind::UnknownFilter | ErrorKind::UnknownTest))
+    }
+
     #[test]
-    fn text_is_never_compared_with_a_number() {
-        let location = || Location { file: "f".into(), line: 1, column: 1 };
-        let scope = Scope::new().with("x", Value::from("5")).with("y", Value::from(7));
-        let truth = |source: &str| Expression::parse(source, location()).unwrap().truth(&scope);
-        for mixed in ["x < 1000", "x == 5", "5 != x", "1 < y < x", "not x > 1", "y == 7 and x | trim == 5", "(x) == 5", "(x | trim) | lower < 5"] {
-            assert!(matches!(truth(mixed), Err(EvalError::MixedTypes { .. })), "{mixed}: {:?}", truth(mixed));
-        }
-        for fine in ["x == '5'", "y == 7", "x | int == 5", "y in [7, '7']", "1 < y < 9"] {
-            assert_eq!(truth(fine), Ok(true), "{fine}");
-        }
+    fn every_listed_filter_and_test_exists() {
+        let filters: Vec<&&str> = FILTERS.iter().filter(|name| unknown(&format!("1 | {name}"))).collect();
+        let tests: Vec<&&str> = TESTS.iter().filter(|name| unknown(&format!("1 is {name}"))).collect();
+        assert!(filters.is_empty() && tests.is_empty(), "filters {filters:?}, tests {tests:?}");
+        assert!(unknown("1 | nonsense") && unknown("1 is nonsense"));
     }
 }

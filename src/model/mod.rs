@@ -7,6 +7,7 @@
 pub mod book;
 pub mod expectation;
 pub mod expression;
+mod guard;
 pub mod inventory;
 pub mod params;
 pub mod parse;
@@ -34,3 +35,6 @@ pub use step::{
 };
 pub use target::{Target, Transport};
 pub use template::Template;
+
+#[cfg(test)]
+mod tests;

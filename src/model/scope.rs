@@ -22,6 +22,7 @@ pub struct Scope {
     names: BTreeMap<String, Value>,
     root: Value,
     misses: Misses,
+    printed: Misses,
 }
 
 impl Default for Scope {
@@ -34,7 +35,7 @@ impl Scope {
     /// Nothing is in scope.
     pub fn new() -> Self {
         let misses = Misses::default();
-        Self { names: BTreeMap::new(), root: strict("", BTreeMap::new(), &misses), misses }
+        Self { names: BTreeMap::new(), root: strict("", BTreeMap::new(), &misses), misses, printed: Misses::default() }
     }
 
     /// The value that expressions are evaluated against.
@@ -42,9 +43,19 @@ impl Scope {
         self.root.clone()
     }
 
+    /// Whether something is bound to `name`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
     /// The names that were asked for and not there since the last call.
     pub(super) fn take_misses(&self) -> Vec<String> {
         std::mem::take(&mut *self.misses.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The secrets that an expression made text of since the last call.
+    pub(super) fn take_printed(&self) -> Vec<String> {
+        std::mem::take(&mut *self.printed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// This scope with `name` bound to `value`.
@@ -66,7 +77,8 @@ impl Scope {
     pub fn with_params(self, params: &Params) -> Self {
         let values = params.values.iter().map(|(name, value)| (name.clone(), json_value(value)));
         let secrets = params.secrets.iter().map(|(name, secret)| {
-            (name.clone(), Value::from_object(SecretObject { name: name.clone(), secret: secret.clone() }))
+            let object = SecretObject { name: name.clone(), secret: secret.clone(), printed: self.printed.clone() };
+            (name.clone(), Value::from_object(object))
         });
         let entries = values.chain(secrets).collect();
         self.with_map("params", entries)
@@ -181,11 +193,13 @@ pub struct StepView {
     pub on: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
 }
 
-/// A secret in an expression: it prints as `<secret>`, and only a template that may send secrets takes it out.
+/// A secret in an expression: it prints as `<secret:NAME>`, and only a template that may send secrets takes it out.
+/// That it was printed is remembered: `"Bearer " ~ params.token` must not send the placeholder for the secret.
 #[derive(Debug)]
 pub(super) struct SecretObject {
     pub(super) name: String,
     pub(super) secret: Secret,
+    printed: Misses,
 }
 
 impl Object for SecretObject {
@@ -197,6 +211,7 @@ impl Object for SecretObject {
     where
         Self: Sized + 'static,
     {
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner).push(self.name.clone());
         write!(f, "<secret:{}>", self.name)
     }
 }

@@ -107,8 +107,9 @@ impl Template {
 
     /// The text for a shell: every value quoted as one word, a list as separate words, `| raw` as it is.
     pub fn shell(&self, scope: &Scope) -> Result<String, EvalError> {
-        self.render(scope, &mut |value, expression| {
-            if value.is_safe() {
+        self.render(scope, &mut |value, expression, raw| {
+            // filters like `tojson` mark what they give as safe too, for HTML
+            if raw && value.is_safe() {
                 return text_of(value, expression);
             }
             match value.kind() {
@@ -128,7 +129,7 @@ impl Template {
 
     /// The text as it is: for argument vectors, prose, settings.
     pub fn text(&self, scope: &Scope) -> Result<String, EvalError> {
-        self.render(scope, &mut text_of)
+        self.render(scope, &mut |value, expression, _| text_of(value, expression))
     }
 
     /// The text with its secrets masked: the only form that secrets may take.
@@ -173,13 +174,13 @@ impl Template {
     fn render(
         &self,
         scope: &Scope,
-        write: &mut dyn FnMut(&Value, &Expression) -> Result<String, EvalError>,
+        write: &mut dyn FnMut(&Value, &Expression, bool) -> Result<String, EvalError>,
     ) -> Result<String, EvalError> {
         let mut out = String::with_capacity(self.source.len());
         for piece in self.pieces.iter() {
             match piece {
                 Piece::Text(text) => out.push_str(text),
-                Piece::Expression { expression, .. } => {
+                Piece::Expression { expression, raw, .. } => {
                     let value = expression.value(scope)?;
                     if let Some(secret) = as_secret(&value) {
                         return Err(EvalError::Secret {
@@ -187,7 +188,7 @@ impl Template {
                             name: secret.name.clone(),
                         });
                     }
-                    out.push_str(&write(&value, expression)?);
+                    out.push_str(&write(&value, expression, *raw)?);
                 }
             }
         }

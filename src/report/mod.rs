@@ -20,8 +20,8 @@ pub mod live;
 pub mod narration;
 pub mod observed;
 pub mod outline;
-pub mod paint;
 pub mod plain;
+pub mod rows;
 #[cfg(test)]
 mod sample;
 pub mod screen;

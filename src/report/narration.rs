@@ -87,6 +87,8 @@ pub struct Narrator {
     full: bool,
     began: BTreeMap<StepHost, Timestamp>,
     wrote: BTreeMap<StepHost, String>,
+    /// Where a check was told not to hold: the outcome need not say why again.
+    unmet: BTreeSet<StepHost>,
 }
 
 /// How many lines of a failed command's output are told with its failure.
@@ -102,6 +104,7 @@ impl Narrator {
             full: false,
             began: BTreeMap::new(),
             wrote: BTreeMap::new(),
+            unmet: BTreeSet::new(),
         }
     }
 
@@ -189,6 +192,9 @@ impl Narrator {
                 if self.full { vec![Told::new("looked").at(place).fine()] } else { Vec::new() }
             }
             Event::CheckJudged { at: place, says, verdicts, polls, took, .. } => {
+                if let Some(place) = place.as_ref().filter(|_| !super::verdicts::hold(verdicts)) {
+                    self.unmet.insert(place.clone());
+                }
                 vec![check(place.as_ref(), says, verdicts, *polls, &elapsed::short(took.get()))]
             }
             Event::Captured { at: place, name, value } => {
@@ -265,6 +271,10 @@ impl Narrator {
                 // what was seen is shown as a table
                 let looked = self.looked.remove(place);
                 Told::line(Line::text("ok").with(Role::Dim, &after)).at(place).mark(Mark::Ok).fine_if(looked)
+            }
+            Outcome::Failed { .. } if self.unmet.remove(place) => {
+                let text = Line::new().with(Role::Failed, "failed").with(Role::Dim, &after);
+                Told::line(text).at(place).mark(Mark::Failed)
             }
             Outcome::Failed { why, .. } => {
                 let text = Line::new()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::elapsed;
 use super::line::{self, Line};
 use super::style::{Role, Styles};
-use crate::event::{ActionKind, Event, Outcome, Progress, RunState};
+use crate::event::{ActionKind, Event, Moment, Outcome, Progress, RunState};
 use crate::vocab::{HostName, StepHost, StepId};
 
 /// The moving part of the screen. Times are those since the display began.
@@ -132,7 +132,13 @@ impl Screen {
                     row.doing = Doing::Checking;
                 }
             }
-            Event::PreconditionJudged { .. } | Event::FloorJudged { .. } => self.looking = None,
+            Event::PreconditionJudged { moment, .. } => {
+                self.looking = None;
+                if *moment == Moment::Waiting {
+                    self.waits.clear();
+                }
+            }
+            Event::FloorJudged { .. } => self.looking = None,
             Event::Interrupted { count, .. } => self.interrupts = *count,
             Event::Opened(_) | Event::Resumed(_) => self.interrupts = 0,
             Event::PreconditionOverridden { .. }
@@ -202,11 +208,12 @@ impl Screen {
         row
     }
 
-    /// One pause is announced twice, as an event and as progress: the later word replaces the one before.
+    /// One wait is told many times, a pause also as an event, and in other words when what it waits for changed: the
+    /// later word replaces the one before. What is left is told in whole seconds.
     fn wait(&mut self, says: &str, until: Duration) {
         let same = |wait: &Wait| {
             let apart = wait.until.abs_diff(until);
-            wait.says == says || apart < Duration::from_millis(700)
+            wait.says == says || apart < Duration::from_millis(1500)
         };
         self.waits.retain(|wait| !same(wait));
         self.waits.push(Wait { says: says.to_owned(), until });
@@ -225,11 +232,9 @@ impl Screen {
         if let Some(poll) = &self.polling {
             foot.push(Line::new().with(Role::Text, spinner).with(Role::Text, " ").and(polled(poll, now)));
         }
-        foot.extend(self.waits.iter().filter(|wait| wait.until > now).map(|wait| {
-            Line::text("  ")
-                .with(Role::Text, &wait.says)
-                .with(Role::Text, &format!(": {}", elapsed::left(wait.until.saturating_sub(now))))
-        }));
+        foot.extend(
+            self.waits.iter().filter(|wait| wait.until > now).map(|wait| waited(wait, now, columns, &self.styles)),
+        );
         foot.extend(self.interrupted());
         let most = (height / 2).clamp(4, 24).min(height.saturating_sub(1));
         let room = most.saturating_sub(lines.len() + foot.len()).max(1);
@@ -327,6 +332,13 @@ impl Row {
 /// No terminal shows more of one line.
 const LONGEST: usize = 4096;
 
+/// What is waited for may be long; how long still is never cut off.
+fn waited(wait: &Wait, now: Duration, columns: usize, styles: &Styles) -> Line {
+    let left = format!(", {} left", elapsed::left(wait.until.saturating_sub(now)));
+    let room = columns.saturating_sub(line::width(&left) + 2);
+    Line::text("  ").and(Line::text(&wait.says).cut(room, styles)).with(Role::Text, &left)
+}
+
 fn polled(poll: &Poll, now: Duration) -> Line {
     Line::new()
         .with(Role::Text, &format!("not yet, {} left: {}", elapsed::left(poll.until.saturating_sub(now)), poll.says))
@@ -359,4 +371,38 @@ fn done_hosts(step: &StepId, state: &RunState) -> usize {
         outcomes.iter().flatten().any(Outcome::failed) || outcomes.iter().all(Option::is_some)
     };
     entry.hosts.iter().filter(done).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocab::Period;
+
+    fn shown(screen: &Screen, now: u64, columns: usize) -> Vec<String> {
+        let frame = screen.frame(Duration::from_millis(now), columns, 24);
+        frame.iter().map(|line| line.shown(&Styles::plain())).collect()
+    }
+
+    fn wait(screen: &mut Screen, now: u64, says: &str, left: u64) {
+        let progress = Progress::Waiting { says: says.to_owned(), left: Period::seconds(left) };
+        screen.progress(Duration::from_millis(now), &progress);
+    }
+
+    #[test]
+    fn a_wait_says_for_what_and_how_long_still() {
+        let mut screen = Screen::new(Styles::plain());
+        wait(&mut screen, 0, "pause before batch 2", 5);
+        wait(&mut screen, 1003, "pause before batch 2", 4);
+        assert_eq!(shown(&screen, 1100, 80), ["  pause before batch 2, 4s left"]);
+        assert_eq!(shown(&screen, 1100, 24), ["  pause befor…, 4s left"]);
+        assert_eq!(shown(&screen, 5100, 80), [""; 0]);
+    }
+
+    #[test]
+    fn a_wait_that_changes_its_words_is_still_one() {
+        let mut screen = Screen::new(Styles::plain());
+        wait(&mut screen, 0, "importers-bored: entries", 7200);
+        wait(&mut screen, 10_005, "importers-bored: comments", 7189);
+        assert_eq!(shown(&screen, 10_100, 80), ["  importers-bored: comments, 1h 59m left"]);
+    }
 }

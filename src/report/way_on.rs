@@ -4,7 +4,7 @@
 //! record alone, so that `audit show` could say the same a week later.
 
 use super::story::Story;
-use crate::event::{Answer, AskedWhat, Opened};
+use crate::event::{Answer, AskedWhat, Event, Opened, OverrideHow, Resumed};
 use crate::vocab::quote::shell_word;
 use crate::vocab::{RunId, StepHost};
 
@@ -51,8 +51,8 @@ pub fn ways(story: &Story, exit: u8, program: &str) -> Vec<Way> {
             ways.extend(command.answered(story, &refused));
         }
         6 => ways.push(Way {
-            when: "Wait until the hosts are free".to_owned(),
-            words: with(&command.again(story), ["--wait-lock", "30m"]),
+            when: "Again, when the other run is over".to_owned(),
+            words: command.again(story),
         }),
         8 if story.is_resumable() => ways.push(Way {
             when: "Look at the change, and accept it".to_owned(),
@@ -113,9 +113,10 @@ impl Command<'_> {
         self.words(["resume", self.id().as_str()])
     }
 
-    /// Resumes what was begun; begins anew what is over or never changed anything.
+    /// Resumes what was begun or resumed; begins anew what is over or never changed anything.
     fn again(&self, story: &Story) -> Vec<String> {
-        if story.is_resumable() && story.changed_anything() { self.resume() } else { self.run() }
+        let begun = story.changed_anything() || resumed(story).is_some();
+        if story.is_resumable() && begun { self.resume() } else { self.run() }
     }
 
     fn abandon(&self) -> Vec<String> {
@@ -126,37 +127,59 @@ impl Command<'_> {
         with_reason(&self.words(["resolve", self.id().as_str(), &at.to_string(), "--outcome", "done"]))
     }
 
-    /// The flags that would have answered the questions that nobody could answer.
+    /// What would have answered the questions that nobody could answer, or that were answered no.
     fn answered(&self, story: &Story, refused: &[(&AskedWhat, &Answer)]) -> Vec<Way> {
         let unasked = refused.iter().any(|(_, answer)| matches!(answer, Answer::NoTerminal));
-        let mut flags: Vec<String> = Vec::new();
-        let mut person = false;
-        for (what, _) in refused {
-            match what {
-                AskedWhat::Start | AskedWhat::Warning { .. } => {}
-                AskedWhat::Manual { .. } | AskedWhat::Failure { .. } | AskedWhat::InDoubt { .. } => person = true,
+        let again = [self.again(story), self.insisted(story)].concat();
+        if !unasked {
+            return vec![Way { when: "When you are ready".to_owned(), words: again }];
+        }
+        let person = |what: &AskedWhat| !matches!(what, AskedWhat::Start | AskedWhat::Warning { .. });
+        if refused.iter().any(|(what, _)| person(what)) {
+            let words = if story.is_resumable() { [self.resume(), self.insisted(story)].concat() } else { again };
+            let mut ways =
+                vec![Way { when: "Go on from a terminal, where you can answer".to_owned(), words: words.clone() }];
+            let failure = |what: &AskedWhat| matches!(what, AskedWhat::Failure { .. });
+            if story.is_resumable() && refused.iter().filter(|(what, _)| person(what)).all(|(what, _)| failure(what)) {
+                ways.push(Way {
+                    when: "Or run again what failed, without a question".to_owned(),
+                    words: with(&words, ["--retry"]),
+                });
+            }
+            return ways;
+        }
+        let acks = story.unacknowledged().into_iter().flat_map(|id| ["--ack".to_owned(), shell_word(id)]);
+        // whoever cannot be asked about a warning cannot be asked whether to start either
+        let flags = acks.chain(["--yes".to_owned()]).collect();
+        vec![Way { when: "Without a terminal, answer beforehand".to_owned(), words: [again, flags].concat() }]
+    }
+
+    /// What the operator insisted on in this stretch, beyond what the command that goes on says by itself.
+    fn insisted(&self, story: &Story) -> Vec<String> {
+        let mut flags = Vec::new();
+        for (_, event) in story.last_stretch() {
+            if let Event::PreconditionOverridden { id, how: OverrideHow::Override, .. } = event {
+                flags.extend(["--override".to_owned(), shell_word(id)]);
             }
         }
-        let before_start = refused.iter().any(|(what, _)| matches!(what, AskedWhat::Start | AskedWhat::Warning { .. }));
-        if unasked && before_start {
-            for id in story.unacknowledged() {
-                flags.extend(["--ack".to_owned(), shell_word(id)]);
-            }
-            // whoever cannot be asked about a warning cannot be asked whether to start either
-            flags.push("--yes".to_owned());
+        let resumed = resumed(story);
+        if resumed.is_some_and(|resumed| resumed.emergency) && !self.opened.emergency {
+            flags.push("--emergency".to_owned());
         }
-        let again = self.again(story);
-        if person {
-            let resume = if story.is_resumable() { self.resume() } else { again };
-            return vec![Way { when: "Go on from a terminal, where you can answer".to_owned(), words: resume }];
+        // an emergency from the beginning has its reason already
+        if !flags.is_empty() && !self.opened.emergency {
+            let reason = resumed.and_then(|resumed| resumed.reason.as_deref()).or(self.opened.reason.as_deref());
+            flags.extend(["--reason".to_owned(), shell_word(reason.unwrap_or("…"))]);
         }
-        if unasked && before_start {
-            return vec![Way {
-                when: "Without a terminal, answer beforehand".to_owned(),
-                words: [again, flags].concat(),
-            }];
-        }
-        vec![Way { when: "When you are ready".to_owned(), words: again }]
+        flags
+    }
+}
+
+/// How the last stretch began, when it was not the first.
+fn resumed(story: &Story) -> Option<&Resumed> {
+    match story.last_stretch().first() {
+        Some((_, Event::Resumed(resumed))) => Some(resumed),
+        Some(_) | None => None,
     }
 }
 
@@ -166,4 +189,60 @@ fn with<const N: usize>(words: &[String], more: [&str; N]) -> Vec<String> {
 
 fn with_reason(words: &[String]) -> Vec<String> {
     with(words, ["--reason", "\"…\""])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::{self, Tape};
+
+    fn told(tape: &Tape, exit: u8) -> Vec<String> {
+        let story = Story::from_records(tape.records());
+        ways(&story, exit, "runbook").iter().map(|way| format!("{}: {}", way.when, way.words.join(" "))).collect()
+    }
+
+    fn unasked(tape: &mut Tape, what: AskedWhat) {
+        tape.event(Event::Asked { what: what.clone(), question: "?".to_owned() });
+        tape.event(Event::Answered { what, answer: Answer::NoTerminal });
+        tape.event(Event::Stopped { exit: 4, why: "nobody could be asked".to_owned() });
+    }
+
+    /// A resumed run up to where its precondition was overridden.
+    fn resumed() -> Tape {
+        let mut tape = sample::resumed();
+        let rolls = |tell: &sample::Tell| match tell {
+            sample::Tell::Event(_, event) => matches!(**event, Event::RollStarted { .. }),
+            sample::Tell::Progress(..) => false,
+        };
+        let before_roll = tape.told.iter().rposition(rolls).unwrap();
+        tape.told.truncate(before_roll);
+        tape
+    }
+
+    const RESUME: &str = "runbook resume 20261122T031500Z-1a2b3c4d \
+        --override importers-bored --reason 'finish what mark began'";
+
+    #[test]
+    fn what_could_not_be_asked_on_a_resume_is_answered_on_a_resume() {
+        let mut tape = resumed();
+        unasked(&mut tape, AskedWhat::Start);
+        assert_eq!(told(&tape, 4)[0], format!("Without a terminal, answer beforehand: {RESUME} --yes"));
+    }
+
+    #[test]
+    fn a_failure_that_nobody_could_be_asked_about_can_be_retried() {
+        let mut tape = resumed();
+        let at = StepHost::new(crate::vocab::StepId::new("restart"), crate::vocab::HostName::new("va-web02"));
+        unasked(&mut tape, AskedWhat::Failure { at });
+        let told = told(&tape, 4);
+        assert_eq!(told[0], format!("Go on from a terminal, where you can answer: {RESUME}"));
+        assert_eq!(told[1], format!("Or run again what failed, without a question: {RESUME} --retry"));
+    }
+
+    #[test]
+    fn a_locked_run_is_begun_again() {
+        let told = told(&sample::unasked(), 6);
+        assert!(told[0].starts_with("Again, when the other run is over: runbook run restart-webs "), "{told:?}");
+        assert!(!told[0].contains("--wait"), "{told:?}");
+    }
 }

@@ -1,16 +1,21 @@
 //! Shared connections, one for each host, user, port and configuration; sessions and forwarded streams over them.
 //!
-//! Nothing here has a state that could be wrong: the control socket on disk is asked each time, and when nobody
-//! answers there, a new master is started.
+//! Sessions are opened by `openssh`, straight through the control socket: a process for each would take three times the
+//! time. Forwarded streams, which it does not know, are those of a client `ssh -W`. Nothing here has a state that could
+//! be wrong: the control socket on disk is asked each time, and when nobody answers there, a new master is started.
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::unix::pipe;
+use futures_util::{StreamExt as _, stream};
+use openssh::{Error, Session, Stdio};
+use openssh_mux_client::Error as Refusal;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, Join, ReadBuf};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
@@ -18,7 +23,6 @@ use super::capability::Fault;
 use super::channel::{Carrier, Channel};
 use super::fleet::Settings;
 use super::master::{self, Files};
-use super::mux::{Mux, MuxError, Opened};
 use super::refusal::{self, Place, own_fault};
 use super::wrapper::Bootstrap;
 use crate::model::Target;
@@ -26,6 +30,8 @@ use crate::vocab::observation::NoReply;
 
 /// How often a session that the host refuses is asked for again.
 const REFUSALS: u32 = 12;
+/// How often a connection that is found dead is made anew for one session.
+const BREAKS: u32 = 2;
 /// The pause before the second try; it doubles.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -61,13 +67,18 @@ impl Connections {
             return Err(own_fault(format!("`{}` is not an address", place.address), None));
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = known.entry(place).or_insert_with_key(|place| Connection {
-            files: Files::of(place, &self.settings.control_dir),
-            place: Arc::new(place.clone()),
-            settings: Arc::clone(&self.settings),
-            sessions: Arc::new(Semaphore::new(self.settings.sessions_per_host.max(1))),
-            connecting: Arc::clone(&self.connecting),
-            establishing: Arc::default(),
+        let connection = known.entry(place).or_insert_with_key(|place| {
+            let files = Files::of(place, &self.settings.control_dir);
+            let session = Session::resume_mux(files.socket.clone().into(), Some(files.log.clone().into()));
+            Connection {
+                session: Arc::new(session),
+                files,
+                place: Arc::new(place.clone()),
+                settings: Arc::clone(&self.settings),
+                sessions: Arc::new(Semaphore::new(self.settings.sessions_per_host.max(1))),
+                connecting: Arc::clone(&self.connecting),
+                establishing: Arc::default(),
+            }
         });
         Ok(connection.clone())
     }
@@ -75,15 +86,16 @@ impl Connections {
     /// Ends the masters of all connections used so far.
     pub(super) async fn close(&self) {
         let all: Vec<Connection> = self.known.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        for connection in all {
-            connection.close().await;
-        }
+        stream::iter(all)
+            .for_each_concurrent(self.settings.parallel.max(1), |connection| async move { connection.close().await })
+            .await;
     }
 }
 
 /// One shared connection.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
+    session: Arc<Session>,
     place: Arc<Place>,
     files: Files,
     settings: Arc<Settings>,
@@ -93,71 +105,62 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// A client of the master, which is started when there is none.
-    async fn reach(&self) -> Result<Mux, Fault> {
-        if let Ok(Ok(mux)) = timeout(self.settings.connect_timeout.get(), Mux::connect(&self.files.socket)).await {
-            return Ok(mux);
+    /// Makes sure that there is a connection: a master is started when none answers.
+    pub(super) async fn ensure(&self) -> Result<(), Fault> {
+        if master::answers(&self.session, &self.settings).await {
+            return Ok(());
         }
         let _one = self.establishing.lock().await;
-        if let Some(mux) = master::attach(&self.files.socket, &self.settings).await {
-            return Ok(mux);
+        if master::answers(&self.session, &self.settings).await {
+            return Ok(());
         }
         let _some = self.connecting.acquire().await;
-        master::establish(&self.place, &self.files, &self.settings).await
+        master::establish(&self.place, &self.files, &self.session, &self.settings).await
     }
 
-    /// Makes sure that there is a connection.
-    pub(super) async fn ensure(&self) -> Result<(), Fault> {
-        let mux = self.reach().await?;
-        match timeout(self.settings.connect_timeout.get(), mux.alive()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => self.reach().await.map(drop),
-        }
-    }
-
-    /// Has the next use start a new master: this one does not open sessions any more.
+    /// Has the next use start a new master. This one takes no more requests; what runs over it runs on.
     async fn forget(&self) {
-        if let Ok(Ok(mux)) = timeout(Duration::from_secs(1), Mux::connect(&self.files.socket)).await {
-            let _ = timeout(Duration::from_secs(1), mux.retire()).await;
-        }
+        let retiring = Session::resume_mux(self.files.socket.clone().into(), None);
+        let _ = timeout(Duration::from_secs(1), retiring.close()).await;
         let _ = std::fs::remove_file(&self.files.socket);
     }
 
-    /// Ends the master, if there is one.
+    /// Ends the master, if there is one, and everything over it.
     async fn close(&self) {
-        if let Ok(Ok(mux)) = timeout(Duration::from_secs(1), Mux::connect(&self.files.socket)).await {
-            let _ = timeout(Duration::from_secs(1), mux.terminate()).await;
+        if self.files.socket.exists() {
+            master::end(&self.place, &self.files).await;
         }
     }
 
-    /// Opens something over the connection: once more when the connection turns out to be dead, a few times more when
-    /// the host has too many sessions. Nothing that was opened has done anything yet.
-    async fn open<T, F>(&self, ask: impl Fn(Mux) -> F) -> Result<T, Trouble>
-    where
-        F: Future<Output = Result<T, MuxError>>,
-    {
-        let (mut reconnected, mut refusals, mut pause) = (false, 0, PAUSE);
+    /// Starts `line` in a session: again when the connection turns out to be dead, a few times more when the host has
+    /// too many sessions. Nothing that was opened has done anything yet: a wrapper waits for its errand.
+    async fn session(&self, line: &str) -> Result<openssh::Child<Arc<Session>>, Fault> {
+        let (mut breaks, mut hung, mut refusals, mut pause) = (0, false, 0, PAUSE);
         loop {
-            let mux = self.reach().await?;
-            match timeout(self.settings.connect_timeout.get(), ask(mux)).await {
-                Ok(Ok(opened)) => return Ok(opened),
-                Ok(Err(MuxError::Refused(reason))) => {
+            let mut command = Arc::clone(&self.session).arc_raw_command(line);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            match timeout(self.settings.connect_timeout.get(), command.spawn()).await {
+                Ok(Ok(child)) => return Ok(child),
+                Ok(Err(Error::SshMux(Refusal::RequestFailure(reason) | Refusal::PermissionDenied(reason)))) => {
                     refusals += 1;
                     if refusals > REFUSALS {
-                        return Err(Trouble::Refused(reason));
+                        return Err(Fault::NotStarted { reason: format!("the host opens no more sessions: {reason}") });
                     }
                     sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
                 }
-                Ok(Err(error @ MuxError::Unexpected(_))) => return Err(own_fault(error.to_string(), None).into()),
-                Ok(Err(MuxError::Gone(error))) if reconnected => {
-                    return Err(own_fault(format!("the connection broke again: {error}"), None).into());
+                Ok(Err(error @ (Error::Disconnected | Error::SshMux(Refusal::IOError(_))))) => {
+                    breaks += 1;
+                    if breaks > BREAKS {
+                        return Err(own_fault(format!("the connection broke again: {}", words(&error)), None));
+                    }
+                    self.ensure().await?;
                 }
-                Err(_) if reconnected => return Err(own_fault("the host does not open a session", None).into()),
-                Ok(Err(MuxError::Gone(_))) => reconnected = true,
+                Ok(Err(error)) => return Err(own_fault(words(&error), None)),
+                Err(_) if hung => return Err(own_fault("the host does not open a session", None)),
                 Err(_) => {
                     // the master lives and the host does not answer it: the way there is broken
-                    reconnected = true;
+                    hung = true;
                     self.forget().await;
                 }
             }
@@ -166,131 +169,88 @@ impl Connection {
 
     /// A stream from the host to `to`:`port`.
     pub(super) async fn forward(&self, to: &str, port: u16) -> Result<Forwarded, Fault> {
-        let mux = self.reach().await?;
+        self.ensure().await?;
         let said_before = refusal::log_text(&self.files.log).len();
-        let (writer, theirs_in) = inward().map_err(no_pipes)?;
-        let (reader, theirs_out) = outward().map_err(no_pipes)?;
-        match mux.forward(to, port, [theirs_in, theirs_out]).await {
-            Ok(opened) => Ok(Forwarded { stream: tokio::io::join(reader, writer), _opened: opened }),
-            Err(MuxError::Refused(_)) => Err(self.forward_fault(said_before)),
-            Err(MuxError::Gone(_)) => Err(conversation(NoReply::Lost, "the connection to the host broke")),
-            Err(error @ MuxError::Unexpected(_)) => Err(conversation(NoReply::Protocol, &error.to_string())),
-        }
-    }
-
-    /// Why the host did not connect: only the master's log knows. With several failures at the same moment it may be
-    /// another's reason.
-    fn forward_fault(&self, said_before: usize) -> Fault {
-        let log = refusal::log_text(&self.files.log);
-        let said = log.get(said_before..).unwrap_or(&log);
-        let line = said.lines().rev().find_map(|line| line.split_once("open failed: ")).map_or("", |(_, why)| why.trim());
-        let reason = match line {
-            line if line.contains("prohibited") => NoReply::Prohibited,
-            line if line.contains("refused") => NoReply::Refused,
-            line if line.contains("timed out") => NoReply::TimedOut,
-            _ => NoReply::NoRoute,
+        let lost = |error: io::Error| conversation(NoReply::Lost, &format!("ssh cannot be started: {error}"));
+        let mut child = master::forward(&self.place, &self.files, &self.settings, to, port).map_err(lost)?;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(conversation(NoReply::Lost, "no pipes to ssh"));
         };
-        conversation(reason, line)
+        let (mut stderr, mut line, mut last) = (BufReader::new(stderr), Vec::new(), String::new());
+        while let Ok(1..) = stderr.read_until(b'\n', &mut line).await {
+            last = String::from_utf8_lossy(&line).trim().to_owned();
+            line.clear();
+            if refusal::is_forwarding(&last) {
+                return Ok(Forwarded { stream: tokio::io::join(stdout, stdin), _stderr: stderr, _child: child });
+            }
+        }
+        let log = refusal::log_text(&self.files.log);
+        let (reason, detail) = refusal::forward_reason(&last, log.get(said_before..).unwrap_or(&log));
+        Err(conversation(reason, detail))
     }
 }
 
 impl Carrier for Connection {
     async fn open(&self, bootstrap: &Bootstrap, urgent: bool) -> Result<Channel, Fault> {
         let place = if urgent { None } else { Arc::clone(&self.sessions).acquire_owned().await.ok() };
-        let line = bootstrap.login_line();
-        let opening = Self::open(self, |mux| {
-            let line = &line;
-            async move {
-                let (stdin, theirs_in) = inward()?;
-                let (stdout, theirs_out) = outward()?;
-                let (stderr, theirs_err) = outward()?;
-                let opened = mux.session(line, [theirs_in, theirs_out, theirs_err]).await?;
-                Ok((stdin, stdout, stderr, opened))
-            }
-        });
-        match opening.await {
-            Ok((stdin, stdout, stderr, opened)) => Ok(Channel {
-                stdin: Box::new(stdin),
-                stdout: Box::new(stdout),
-                stderr: Box::new(stderr),
-                ended: Box::pin(opened.ended()),
-                _place: place,
-            }),
-            Err(Trouble::Refused(reason)) => {
-                Err(Fault::NotStarted { reason: format!("the host opens no more sessions: {reason}") })
-            }
-            Err(Trouble::Fault(fault)) => Err(fault),
-        }
+        let mut child = self.session(&bootstrap.login_line()).await?;
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin().take(), child.stdout().take(), child.stderr().take())
+        else {
+            return Err(own_fault("no pipes to the session", None));
+        };
+        Ok(Channel {
+            stdin: Box::new(stdin),
+            stdout: Box::new(stdout),
+            stderr: Box::new(stderr),
+            ended: Box::pin(status(child)),
+            _place: place,
+        })
     }
 }
 
-/// Why nothing was opened.
-enum Trouble {
-    Refused(String),
-    Fault(Fault),
-}
-
-impl From<Fault> for Trouble {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+/// The exit status; none when the connection broke or a signal ended the session.
+async fn status(child: openssh::Child<Arc<Session>>) -> Option<i32> {
+    match child.wait().await {
+        Ok(status) => status.code(),
+        // what `openssh` makes of this status
+        Err(Error::Remote(_)) => Some(127),
+        Err(_) => None,
     }
 }
 
-/// A stream that starts on a host.
+/// An error with its cause.
+fn words(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// A stream that starts on a host. Dropping it ends the process it goes through, and so the stream.
 pub(super) struct Forwarded {
-    stream: tokio::io::Join<pipe::Receiver, pipe::Sender>,
-    _opened: Opened,
+    stream: Join<ChildStdout, ChildStdin>,
+    // a last remark must not meet a closed pipe
+    _stderr: BufReader<ChildStderr>,
+    _child: Child,
 }
 
 impl AsyncRead for Forwarded {
-    fn poll_read(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        buffer: &mut tokio::io::ReadBuf<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        std::pin::Pin::new(&mut self.stream).poll_read(context, buffer)
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Forwarded {
-    fn poll_write(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        bytes: &[u8],
-    ) -> std::task::Poll<io::Result<usize>> {
-        std::pin::Pin::new(&mut self.stream).poll_write(context, bytes)
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
-    fn poll_flush(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        std::pin::Pin::new(&mut self.stream).poll_flush(context)
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    fn poll_shutdown(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        std::pin::Pin::new(&mut self.stream).poll_shutdown(context)
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
-}
-
-/// A pipe that we write, and its other end for the master.
-fn inward() -> io::Result<(pipe::Sender, OwnedFd)> {
-    let (ours, theirs) = pipe::pipe()?;
-    Ok((ours, theirs.into_blocking_fd()?))
-}
-
-/// A pipe that we read, and its other end for the master.
-fn outward() -> io::Result<(pipe::Receiver, OwnedFd)> {
-    let (theirs, ours) = pipe::pipe()?;
-    Ok((ours, theirs.into_blocking_fd()?))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn no_pipes(error: io::Error) -> Fault {
-    own_fault(format!("no pipes: {error}"), None)
 }
 
 pub(super) fn conversation(reason: NoReply, detail: &str) -> Fault {

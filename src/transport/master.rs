@@ -1,4 +1,5 @@
-//! Starting the `ssh` process that holds a shared connection, and replacing one that died.
+//! The processes of `ssh`: the master that holds a shared connection, started, replaced and ended, and clients of it
+//! for what `openssh` cannot ask for.
 //!
 //! It is the system's own `ssh` with the operator's own configuration: agents, hardware keys and jump hosts work as
 //! they do by hand. It goes to the background once it is logged in and stays for the next run of the program, so that
@@ -11,13 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use openssh::Session;
 use tokio::io::AsyncReadExt as _;
-use tokio::process::Command as Process;
+use tokio::process::{Child, Command as Process};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::capability::Fault;
 use super::fleet::Settings;
-use super::mux::Mux;
 use super::refusal::{self, Place, Resolved, own_fault};
 use crate::vocab::{Digest, Period};
 
@@ -25,6 +26,8 @@ use crate::vocab::{Digest, Period};
 const LONGEST_SOCKET: usize = 104 - 18;
 /// How often a host that is crowded is tried.
 const TRIES: u32 = 4;
+/// What a master is given to end.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// The files of one shared connection.
 #[derive(Clone, Debug)]
@@ -77,12 +80,17 @@ pub(super) fn prepare(directory: &Path) -> Result<(), Fault> {
 }
 
 /// Starts a master for `place`, unless another program has done so meanwhile.
-pub(super) async fn establish(place: &Place, files: &Files, settings: &Settings) -> Result<Mux, Fault> {
+pub(super) async fn establish(
+    place: &Place,
+    files: &Files,
+    session: &Session,
+    settings: &Settings,
+) -> Result<(), Fault> {
     let _lock = lock(&files.lock, settings).await?;
     let mut pause = Duration::from_millis(100);
     for tried in 1.. {
-        if let Some(mux) = attach(&files.socket, settings).await {
-            return Ok(mux);
+        if answers(session, settings).await {
+            return Ok(());
         }
         let _ = std::fs::remove_file(&files.socket);
         let _ = std::fs::remove_file(&files.log);
@@ -108,9 +116,33 @@ pub(super) async fn establish(place: &Place, files: &Files, settings: &Settings)
     Err(own_fault("ssh connected but left no control socket", None))
 }
 
-/// A client of the living master, if there is one. One that does not answer at all is made way for.
-pub(super) async fn attach(socket: &Path, settings: &Settings) -> Option<Mux> {
-    timeout(settings.connect_timeout.get(), Mux::connect(socket)).await.ok()?.ok()
+/// Whether there is a living master. One that does not answer at all is made way for.
+pub(super) async fn answers(session: &Session, settings: &Settings) -> bool {
+    matches!(timeout(settings.connect_timeout.get(), session.check()).await, Ok(Ok(())))
+}
+
+/// Ends the master and everything over it.
+pub(super) async fn end(place: &Place, files: &Files) {
+    let mut ssh = process(place);
+    ssh.args(["-O", "exit", "-S", &socket_option(files), "--"]).arg(&place.address);
+    ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let _ = timeout(ENDING, ssh.status()).await;
+}
+
+/// Starts a client of the master whose standard input and output are a stream from the host to `to`:`port`. Its
+/// remarks say when the stream is open; it does not connect by itself when the master is gone.
+pub(super) fn forward(place: &Place, files: &Files, settings: &Settings, to: &str, port: u16) -> io::Result<Child> {
+    let mut ssh = connecting(place, settings);
+    // `-v` outweighs the LogLevel among the options
+    ssh.args(["-v", "-T", "-a", "-x", "-S", &socket_option(files), "-o", "ControlMaster=no", "-o", "ProxyCommand=false"]);
+    let to = if to.contains(':') { format!("[{to}]:{port}") } else { format!("{to}:{port}") };
+    ssh.args(["-W", &to, "--"]).arg(&place.address);
+    ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
+}
+
+/// The control socket as ssh takes it: a percent sign would be read as the start of a token.
+fn socket_option(files: &Files) -> String {
+    files.socket.display().to_string().replace('%', "%%")
 }
 
 async fn lock(path: &Path, settings: &Settings) -> Result<File, Fault> {
@@ -132,9 +164,7 @@ async fn lock(path: &Path, settings: &Settings) -> Result<File, Fault> {
 /// Runs ssh until it has gone to the background; what it said when it did not.
 async fn spawn(place: &Place, files: &Files, settings: &Settings) -> Result<(), String> {
     let mut ssh = connecting(place, settings);
-    // a percent sign would be read as the start of a token
-    let socket = files.socket.display().to_string().replace('%', "%%");
-    ssh.args(["-M", "-N", "-f", "-T", "-a", "-x", "-S", &socket, "-E"]).arg(&files.log);
+    ssh.args(["-M", "-N", "-f", "-T", "-a", "-x", "-S", &socket_option(files), "-E"]).arg(&files.log);
     ssh.arg("-o").arg(format!("ControlPersist={}", whole_seconds(settings.idle)));
     ssh.arg("--").arg(&place.address);
     let mut child = ssh.spawn().map_err(|error| format!("ssh cannot be started: {error}"))?;

@@ -4,7 +4,7 @@
 //! A dry run is given the first, a run the second: that a dry run changes nothing is a matter of types, not of care.
 //! Apart from the engine so that the same plan runs over ssh, on this machine, or on a script of answers.
 //!
-//! From the bottom up: `mux`, `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
+//! From the bottom up: `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
 //! machine, each a `channel`; `wrapper`, `receipt` and `control` are what is said over it; `exchange` says it, `conduct`
 //! and `stop` mind the time; `dial`, `tcp` and `http` are the conversations; `host` puts it together.
 
@@ -22,7 +22,6 @@ mod local;
 #[cfg(test)]
 mod local_tests;
 mod master;
-mod mux;
 mod receipt;
 mod refusal;
 pub mod scripted;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::capability::Fault;
 use crate::vocab::neutral::one_line;
+use crate::vocab::observation::NoReply;
 use crate::vocab::quote::shell_word;
 
 /// Where a connection was to go, as the operator would type it.
@@ -95,6 +96,31 @@ pub(super) fn is_crowded(said: &str) -> bool {
 /// Whether it was a jump host or proxy that closed: its own words are not among these.
 pub(super) fn is_behind_proxy(said: &str) -> bool {
     said.contains("UNKNOWN port 65535")
+}
+
+/// Whether a client with `-W` says that its stream is open: the master told it the stream's number.
+pub(super) fn is_forwarding(line: &str) -> bool {
+    line.contains("master session id:")
+}
+
+/// Why a client with `-W` got no stream, from its last line and from what the master logged meanwhile. The client
+/// knows only that the host declined; why, sshd tells the master alone. With several failures at the same moment it
+/// may be another's reason.
+pub(super) fn forward_reason<'a>(last: &'a str, log: &'a str) -> (NoReply, &'a str) {
+    if last.contains("Bad stdio forwarding specification") {
+        return (NoReply::NoRoute, last);
+    }
+    if !last.contains("forwarding request failed") {
+        return (NoReply::Lost, "the connection to the host broke");
+    }
+    let line = log.lines().rev().find_map(|line| line.split_once("open failed: ")).map_or("", |(_, why)| why.trim());
+    let reason = match line {
+        line if line.contains("prohibited") => NoReply::Prohibited,
+        line if line.contains("refused") => NoReply::Refused,
+        line if line.contains("timed out") => NoReply::TimedOut,
+        _ => NoReply::NoRoute,
+    };
+    (reason, line)
 }
 
 /// The fault for what ssh said.
@@ -206,5 +232,17 @@ mod tests {
         assert!(is_crowded("kex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535\n"));
         assert!(!is_crowded("jump: Permission denied (publickey).\nConnection closed by UNKNOWN port 65535\n"));
         assert!(!is_crowded(""));
+    }
+
+    #[test]
+    fn why_there_is_no_stream_is_told_apart() {
+        let declined = "Stdio forwarding request failed: Session open refused by peer";
+        let why = |log: &str| forward_reason(declined, log).0;
+        assert_eq!(why("channel 2: open failed: connect failed: Connection refused\r\n"), NoReply::Refused);
+        assert_eq!(why("channel 2: open failed: administratively prohibited: open failed\n"), NoReply::Prohibited);
+        assert_eq!(why("channel 2: open failed: connect failed: Connection timed out\n"), NoReply::TimedOut);
+        assert_eq!(why("channel 2: open failed: connect failed: Name or service not known\n"), NoReply::NoRoute);
+        assert_eq!(forward_reason("Connection closed by UNKNOWN port 65535", "").0, NoReply::Lost);
+        assert!(is_forwarding("debug1: mux_client_request_stdio_fwd: master session id: 2"));
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use base64::Engine as _;
 use serde::{Serialize, Serializer};
 
-use super::quote;
+use super::{neutral, quote};
 
 /// A secret value. It shows itself as `<secret>` in `Display`, `Debug` and serde; only [`Secret::expose`] gives it.
 #[derive(Clone, PartialEq, Eq)]
@@ -110,10 +110,13 @@ impl Serialize for MaskedText {
 /// What stands in a text where a secret was.
 const MASK: &str = "••••••";
 
+/// What stands where a text was cut short.
+const CUT: &str = "…";
+
 /// Replaces known secret values, and the forms they commonly take, in any text.
 ///
-/// Known forms: the value, its shell-quoted, URL-encoded, base64 and JSON-escaped forms, and each line of a value
-/// with several. *Not guaranteed*: forms a command makes up itself (reversed, hashed, cut in two by its own output),
+/// Known forms: the value, its shell-quoted, URL-encoded, base64 (also in lines) and JSON-escaped forms, as `echo`
+/// and a screen show it, and each line of a value with several; and the start of any of them where a text was cut with `…`. *Not guaranteed*: forms a command makes up itself (reversed, hashed, cut in two by its own output),
 /// and values shorter than four bytes, which would mask half of every text.
 #[derive(Clone, Default)]
 pub struct Masker {
@@ -139,15 +142,22 @@ impl Masker {
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut needles: Vec<String> = Vec::new();
         for secret in secrets {
-            let mut values = vec![secret];
-            values.extend(secret.lines().map(str::trim_end));
-            for value in values {
+            let echoed = echoed(secret);
+            let whole = [secret, echoed.as_str()];
+            let lines = whole.iter().flat_map(|value| value.lines().map(str::trim_end));
+            for value in whole.into_iter().chain(lines) {
                 needles.push(value.to_owned());
                 needles.push(quote::shell_word(value));
-                // inside single quotes a lone ' is written '\'' : the words around it stay recognisable
+                // inside single quotes a lone ' is written '\'' or '"'"': the words around it stay recognisable
                 needles.push(value.replace('\'', "'\\''"));
+                needles.push(value.replace('\'', "'\"'\"'"));
+                needles.push(neutral::neutralise(value));
+                needles.push(neutral::one_line(value));
                 needles.push(percent_encode(value));
-                needles.push(base64::engine::general_purpose::STANDARD.encode(value).trim_end_matches('=').to_owned());
+                let encoded = base64::engine::general_purpose::STANDARD.encode(value).trim_end_matches('=').to_owned();
+                // base64(1) and openssl break their lines
+                needles.extend([64, 76].iter().flat_map(|width| pieces(&encoded, *width)));
+                needles.push(encoded);
                 needles.push(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value));
                 let json = serde_json::Value::from(value).to_string();
                 needles.push(json[1..json.len() - 1].to_owned());
@@ -190,7 +200,31 @@ impl Masker {
                 masked = masked.replace(needle.as_str(), MASK);
             }
         }
-        masked
+        if masked.contains(CUT) { self.mask_cut(&masked) } else { masked }
+    }
+
+    /// `text` with the starts of known forms replaced that stand where it was cut.
+    fn mask_cut(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        for piece in text.split_inclusive(CUT) {
+            let Some(before) = piece.strip_suffix(CUT) else {
+                out.push_str(piece);
+                continue;
+            };
+            let starts = self.needles.iter().filter_map(|needle| {
+                let most = needle.len().min(before.len());
+                let same = |len: &usize| {
+                    let at = before.len() - len;
+                    before.is_char_boundary(at) && needle.starts_with(&before[at..])
+                };
+                (Self::SHORTEST..=most).rev().find(same)
+            });
+            match starts.max() {
+                Some(len) => out.extend([&before[..before.len() - len], MASK, CUT]),
+                None => out.push_str(piece),
+            }
+        }
+        out
     }
 
     /// Masks every text in a JSON value, keys included.
@@ -258,6 +292,32 @@ impl StreamMasker {
     }
 }
 
+/// What the `echo` of a POSIX shell makes of a value with backslashes.
+fn echoed(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(ch) = chars.next() {
+        if ch != '\\' {
+            out.push(ch);
+            continue;
+        }
+        match chars.next() {
+            Some('\\') => out.push('\\'),
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
+            Some(other) => out.extend(['\\', other]),
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+/// An ASCII text in pieces of `width`.
+fn pieces(text: &str, width: usize) -> Vec<String> {
+    text.as_bytes().chunks(width).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect()
+}
+
 fn percent_encode(value: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(value.len());
@@ -303,6 +363,23 @@ mod tests {
             assert!(!masked.contains("ecret"), "{masked}");
             assert!(!masked.contains("second"), "{masked}");
             assert!(masked.starts_with("a ") && masked.ends_with(" b"));
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_secret_in_a_cut_text_is_masked() {
+        let masker = Masker::new(["hunter2-hunter2 and a bit more than that"]);
+        assert_eq!(masker.mask("`hunter2-hun…` and `hun…` and more…"), format!("`{MASK}…` and `hun…` and more…"));
+    }
+
+    #[test]
+    fn base64_in_lines_is_masked() {
+        let value: String = (0..40).map(|n| format!("line {n} of a key\n")).collect();
+        let masker = Masker::new([value.as_str()]);
+        let encoded = base64::engine::general_purpose::STANDARD.encode(&value);
+        for width in [64, 76] {
+            let text = pieces(&encoded, width).join("\n");
+            assert_eq!(masker.mask(&text).replace(MASK, "").trim_matches(['\n', '=']), "");
         }
     }
 

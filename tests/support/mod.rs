@@ -1,9 +1,11 @@
 //! What the integration tests share: a lab to run on, and the program as its user runs it.
 
-#![allow(dead_code, reason = "each test binary uses its own part of it")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses its own part of it")]
 
+pub mod deeds;
 pub mod lab;
 pub mod program;
 
+pub use deeds::{deed, deeds};
 pub use lab::Lab;
-pub use program::{Program, Ran};
+pub use program::{Program, Ran, signal};

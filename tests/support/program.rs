@@ -61,6 +61,13 @@ impl Program {
         self
     }
 
+    /// Lays another inventory of this text over the others.
+    pub fn lay(&mut self, name: &str, text: &str) {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        self.inventories.push(path);
+    }
+
     /// With a variable in its environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
@@ -118,14 +125,20 @@ impl Program {
         self.command(args).spawn().unwrap()
     }
 
+    /// The folder of the newest run, once there is one.
+    pub fn newest_or_none(&self) -> Option<PathBuf> {
+        let dir = std::fs::read_dir(self.state().join("runs")).ok()?;
+        let mut runs: Vec<PathBuf> = dir.map(|entry| entry.unwrap().path()).collect();
+        // an id tells the second only
+        let began = |path: &PathBuf| std::fs::metadata(path.join("journal.jsonl")).and_then(|file| file.created()).ok();
+        runs.retain(|path| began(path).is_some());
+        runs.sort_by_key(began);
+        runs.pop()
+    }
+
     /// The folder of the newest run.
     pub fn newest_run(&self) -> PathBuf {
-        let mut runs: Vec<PathBuf> = std::fs::read_dir(self.state().join("runs"))
-            .map(|dir| dir.map(|entry| entry.unwrap().path()).collect())
-            .unwrap_or_default();
-        runs.retain(|path| path.join("journal.jsonl").exists());
-        runs.sort();
-        runs.pop().expect("a run was recorded")
+        self.newest_or_none().expect("a run was recorded")
     }
 
     /// The id of the newest run.
@@ -135,10 +148,7 @@ impl Program {
 
     /// The newest run's journal as text, empty before there is one.
     pub fn journal(&self) -> String {
-        if !self.state().join("runs").exists() {
-            return String::new();
-        }
-        std::fs::read_to_string(self.newest_run().join("journal.jsonl")).unwrap_or_default()
+        self.newest_or_none().and_then(|run| std::fs::read_to_string(run.join("journal.jsonl")).ok()).unwrap_or_default()
     }
 
     /// The newest run's events, each as `(name, body)`.
@@ -164,11 +174,7 @@ impl Program {
 
     /// Waits until the newest journal holds `text`; panics after 30 seconds.
     pub fn wait_for_journal(&self, text: &str) {
-        self.wait_until(&format!("`{text}` in the journal"), || {
-            self.state().join("runs").read_dir().is_ok_and(|mut dir| dir.next().is_some())
-                && std::panic::catch_unwind(|| self.newest_run().join("journal.jsonl"))
-                    .is_ok_and(|path| std::fs::read_to_string(path).is_ok_and(|journal| journal.contains(text)))
-        });
+        self.wait_until(&format!("`{text}` in the journal"), || self.journal().contains(text));
     }
 
     /// Waits until `true_now`; panics after 30 seconds.

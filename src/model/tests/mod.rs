@@ -1,0 +1,4 @@
+//! The pure parts of the language's meaning: above all, that they fail closed.
+
+mod closed;
+mod rendering;

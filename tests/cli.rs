@@ -1,0 +1,258 @@
+//! The command line: what goes where, what it exits with, what its help says.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+mod support;
+
+use support::{Program, Ran};
+
+/// A runbook that this machine can run alone, without any host.
+const LOCAL: &str = "title: Local\nsummary: Two steps here.\ntags: [one]\nhosts: here\nsteps:\n  - id: a\n    run: echo printed-by-a; echo noise >&2\n  - id: b\n    run: \"true\"\n";
+const FAILING: &str = "title: Failing\nhosts: here\nsteps:\n  - { id: a, run: exit 7 }\n";
+
+fn local() -> Program {
+    Program::new().with_book(&[("local.yaml", LOCAL), ("failing.yaml", FAILING)])
+}
+
+#[track_caller]
+fn document(ran: &Ran) -> Value {
+    assert!(ran.stdout.ends_with('\n'), "{}", ran.stdout);
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout))
+}
+
+const SUBCOMMANDS: &[&[&str]] = &[
+    &["list"], &["show"], &["run"], &["resume"], &["resolve"], &["abandon"], &["check"], &["hosts"], &["audit"],
+    &["audit", "list"], &["audit", "show"], &["audit", "verify"], &["completions"], &["man"],
+];
+
+#[test]
+fn every_subcommand_has_help() {
+    let program = Program::new();
+    for path in SUBCOMMANDS {
+        let ran = program.run([path, &["--help"][..]].concat());
+        ran.exits(0).says("Usage: runbook").says("--book");
+        assert!(ran.stderr.is_empty(), "help that was asked for goes to stdout: {}", ran.stderr);
+        if !matches!(path, ["audit"] | ["man"]) {
+            ran.says("Example");
+        }
+        program.run([path, &["-h"][..]].concat()).exits(0).says("Usage: runbook");
+    }
+    let ran = program.run(["--version"]);
+    ran.exits(0);
+    assert_eq!(ran.stdout, format!("runbook {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_exit_statuses_of_the_help_are_the_programs() {
+    let help = Program::new().run(["--help"]).stdout;
+    let source = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/exit.rs")).unwrap();
+    let mut constants = 0;
+    for line in source.lines().filter_map(|line| line.split_once(": u8 = ")) {
+        let number = line.1.trim_end_matches(';');
+        constants += 1;
+        assert!(help.lines().any(|row| row.trim_start().starts_with(&format!("{number} "))), "{number} is not in the help:\n{help}");
+    }
+    assert!(constants >= 9, "{source}");
+    for number in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130] {
+        assert!(help.lines().any(|row| row.trim_start().starts_with(&format!("{number} "))), "{number}");
+    }
+}
+
+#[test]
+fn queries_print_one_document() {
+    let program = local();
+    program.run(["run", "local", "--yes"]).exits(0);
+    for args in [
+        &["list"][..], &["show", "local"], &["hosts"], &["hosts", "jobs"], &["check", "local"], &["audit", "list"],
+        &["audit", "show"], &["audit", "verify"], &["audit", "verify", "--all"], &["run", "local", "--dry-run"],
+    ] {
+        let ran = program.run([args, &["--format", "json"][..]].concat());
+        ran.exits(0);
+        let document = document(&ran);
+        assert!(document.is_array() || document.is_object(), "{args:?}: {document}");
+        assert!(ran.stderr.is_empty(), "{args:?}: {}", ran.stderr);
+        assert!(!ran.stdout.contains('\x1b'), "{args:?}");
+        let text = program.run(args);
+        text.exits(0);
+        assert!(!text.stdout.is_empty(), "{args:?}");
+        assert!(text.stderr.is_empty(), "{args:?}: {}", text.stderr);
+    }
+    let list = document(&program.run(["list", "--format", "json"]));
+    let entry = list.as_array().unwrap().iter().find(|entry| entry["name"] == "local").unwrap();
+    assert_eq!(entry["title"], "Local");
+    assert_eq!(entry["last_run"]["by"], "tester");
+    program.run(["list", "--tag", "one"]).exits(0).says("local").is_silent_about("failing");
+}
+
+#[test]
+fn a_run_prints_one_event_a_line() {
+    let program = local();
+    let ran = program.run(["--format", "json", "run", "local", "--yes"]);
+    ran.exits(0);
+    let events: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.len() >= 6, "{}", ran.stdout);
+    let recorded = program.journal().lines().count();
+    assert_eq!(events.len(), recorded, "as many events as the journal has\n{}", ran.stdout);
+    assert!(ran.stderr.is_empty(), "{}", ran.stderr);
+    let ran = program.run(["--format", "json", "run", "failing", "--yes"]);
+    ran.exits(1);
+    ran.stdout.lines().for_each(|line| drop(serde_json::from_str::<Value>(line).unwrap()));
+}
+
+#[test]
+fn a_run_keeps_prose_off_stdout() {
+    let program = local();
+    let ran = program.run(["run", "local", "--yes"]);
+    ran.exits(0);
+    assert!(ran.stdout.is_empty() || !ran.stdout.contains("Run"), "{}", ran.stdout);
+    assert!(!ran.stderr.is_empty());
+    program.run(["run", "local"]).exits(4).says("--yes");
+    program.run(["run", "failing", "--yes"]).exits(1).says("resume");
+}
+
+#[test]
+fn colour_is_where_it_is_wanted() {
+    let program = local();
+    for (args, colour) in [
+        (&["list"][..], false),
+        (&["--color", "never", "list"], false),
+        (&["--color", "always", "show", "local"], true),
+        (&["--color", "always", "run", "nothing"], true),
+        (&["run", "nothing"], false),
+    ] {
+        let ran = program.run(args);
+        assert_eq!(ran.stdout.contains('\x1b') || ran.stderr.contains('\x1b'), colour, "{args:?}: {}{}", ran.stdout, ran.stderr);
+    }
+    // on a terminal, which `script` gives
+    let terminal = |variable: Option<&str>| {
+        let line = format!("{} --book {} list", env!("CARGO_BIN_EXE_runbook"), program.book().display());
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null());
+        if let Some(value) = variable {
+            command.env("NO_COLOR", value);
+        }
+        String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned()
+    };
+    assert!(terminal(None).contains('\x1b'));
+    assert!(!terminal(Some("1")).contains("\x1b["), "NO_COLOR");
+    assert!(terminal(Some("")).contains('\x1b'), "an empty NO_COLOR is none");
+}
+
+#[test]
+fn completions_are_programs_of_their_shells() {
+    let program = Program::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = program.run(["completions", shell]);
+        ran.exits(0).says("runbook").says("resume").is_silent_about("panicked");
+        let known = Command::new("sh").args(["-c", &format!("command -v {shell}")]).stdout(Stdio::null()).status().unwrap();
+        if !known.success() {
+            continue;
+        }
+        let mut child = Command::new(shell).arg("-n").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(ran.stdout.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    program.run(["completions", "csh"]).exits(2);
+}
+
+#[test]
+fn the_manual_renders() {
+    let ran = Program::new().run(["man"]);
+    ran.exits(0);
+    assert!(ran.stdout.contains(".TH") && ran.stdout.contains("130") && ran.stdout.contains("resume"), "{}", ran.stdout);
+    let known = Command::new("sh").args(["-c", "command -v groff || command -v man"]).output().unwrap();
+    if String::from_utf8_lossy(&known.stdout).contains("groff") {
+        let mut child = Command::new("groff").args(["-man", "-Tutf8", "-ww"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(ran.stdout.as_bytes()).unwrap();
+        assert!(child.wait_with_output().unwrap().status.success());
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let program = local();
+    program.run(["run", "local", "--yes"]).exits(0);
+    for args in [
+        &["list"][..], &["show", "local"], &["hosts"], &["hosts", "--format", "json"], &["check"], &["audit", "list"],
+        &["audit", "show"], &["audit", "verify"], &["man"], &["completions", "bash"], &["--help"], &["run", "local", "--dry-run"],
+    ] {
+        let mut child = program.command(args).stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        ran.is_silent_about("panicked").is_silent_about("Broken pipe");
+        assert!(ran.code < 128, "{args:?}: {}", ran.code);
+    }
+    // a run does its work whoever listens
+    let mut child = program.command(["--format", "json", "run", "local", "--yes"]).spawn().unwrap();
+    drop(child.stdout.take());
+    drop(child.stderr.take());
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0);
+    assert!(program.journal().contains("\"ended\""));
+}
+
+#[test]
+fn a_full_output_is_no_panic() {
+    let program = local();
+    for args in [&["list"][..], &["man"], &["completions", "bash"], &["--help"], &["--version"], &["run", "local", "--yes"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ran = Ran::of(program.command(args).stdout(full).output().unwrap());
+        ran.is_silent_about("panicked");
+    }
+}
+
+#[test]
+fn the_audit_of_an_empty_state_folder() {
+    let program = local();
+    for args in [&["audit", "list"][..], &["audit", "verify", "--all"]] {
+        program.run(args).exits(0);
+        assert!(!program.state().exists(), "a query made the state folder");
+    }
+    assert_eq!(document(&program.run(["audit", "list", "--format", "json"])), serde_json::json!([]));
+    for dir in ["", "runs"] {
+        fs::create_dir_all(program.state().join(dir)).unwrap();
+        program.run(["audit", "list"]).exits(0);
+        assert_eq!(document(&program.run(["audit", "list", "--format", "json"])), serde_json::json!([]));
+    }
+    program.run(["audit", "show"]).is_silent_about("panicked");
+    program.run(["audit", "show", "20200101T0000"]).exits(2);
+}
+
+#[test]
+fn the_audit_of_a_folder_with_garbage() {
+    let program = local();
+    program.run(["run", "local", "--yes"]).exits(0);
+    let id = program.newest_id();
+    let runs = program.state().join("runs");
+    for name in ["lost+found", "..x", "20200101T000000Z-abcdef", "20200102T000000Z-abcdef", "20200103T000000Z-abcdef", "é"] {
+        fs::create_dir_all(runs.join(name)).unwrap();
+    }
+    fs::write(runs.join("20200101T000000Z-abcdef/journal.jsonl"), "garbage\n").unwrap();
+    fs::write(runs.join("20200102T000000Z-abcdef/journal.jsonl"), b"\xff\xfe\0{").unwrap();
+    fs::create_dir_all(runs.join("20200103T000000Z-abcdef/journal.jsonl")).unwrap();
+    fs::write(runs.join("a-file"), "x").unwrap();
+    std::os::unix::fs::symlink("/absent", runs.join("20200104T000000Z-abcdef")).unwrap();
+    let ran = program.run(["audit", "list"]);
+    ran.exits(0).says(&id).is_silent_about("panicked");
+    let listed = document(&program.run(["audit", "list", "--format", "json"]));
+    assert!(listed.as_array().unwrap().iter().any(|entry| entry["run"] == id.as_str()), "{listed}");
+    program.run(["audit", "verify", "--all"]).is_silent_about("panicked");
+    program.run(["audit", "verify", &id]).exits(0);
+    program.run(["list"]).exits(0).says("local");
+    // whatever else lies there, the next run goes its way
+    program.run(["run", "local", "--yes"]).exits(0);
+    program.run(["resume"]).is_silent_about("panicked");
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written() {
+    let program = local();
+    fs::write(program.state(), "a file").unwrap();
+    program.run(["run", "local", "--yes"]).exits(9);
+    program.run(["audit", "list"]).is_silent_about("panicked");
+}

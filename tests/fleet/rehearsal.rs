@@ -1,0 +1,127 @@
+//! A dry run changes nothing: no process, no file, on any host.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Lab, Program};
+
+const HOSTS: [&str; 11] = [
+    "dfw-admin01", "dfw-jobs01", "dfw-jobs02", "dfw-mail01", "va-admin01", "va-web01", "va-web02", "va-web03",
+    "va-web04", "va-web05", "va-web06",
+];
+
+/// Everything that a host shows of itself.
+fn all(lab: &Lab) -> BTreeMap<&'static str, (Vec<String>, String)> {
+    HOSTS.into_iter().map(|host| (host, (lab.processes(host), lab.files(host)))).collect()
+}
+
+#[track_caller]
+fn same(before: &BTreeMap<&str, (Vec<String>, String)>, after: &BTreeMap<&str, (Vec<String>, String)>) {
+    for (host, seen) in before {
+        assert_eq!(seen.0, after[host].0, "processes of {host}");
+        assert_eq!(seen.1, after[host].1, "files of {host}");
+    }
+}
+
+#[test]
+fn a_dry_run_of_every_runbook_of_the_book_changes_nothing() {
+    let lab = Lab::acquire();
+    let program = Program::on(&lab);
+    let before = all(&lab);
+    let mut names: Vec<String> = std::fs::read_dir(program.book())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter_map(|name| name.strip_suffix(".yaml").map(str::to_owned))
+        .filter(|name| name != "book" && name != "inventory")
+        .collect();
+    names.sort();
+    assert!(names.len() >= 3, "{names:?}");
+    for name in &names {
+        program.run(["run", name, "--dry-run"]).exits(0);
+    }
+    same(&before, &all(&lab));
+    assert!(!program.state().exists(), "and leaves no run");
+}
+
+/// A runbook with every kind of action, each of which would leave a mark.
+const EVERY: &str = r#"title: Everything
+hosts: jobs
+probes:
+  files: { run: ls /root }
+  site: { http: { url: "http://${{ host.address }}/admin/healthy" } , hosts: webs }
+  port: { tcp: { port: 80 }, hosts: webs }
+preconditions:
+  - { id: up, says: It answers., probe: files, expect: exit == 0, recheck: batch }
+warnings:
+  - { id: care, says: Take care., type: yes I do }
+steps:
+  - id: text
+    run: touch /root/text
+    capture: { name: stdout }
+    checks: [{ probe: files, expect: '"text" in stdout' }]
+    undo: { run: touch /root/undone }
+    on_failure: { collect: [{ run: touch /root/collected }] }
+  - id: vector
+    run: [touch, /root/vector]
+    skip_if: { probe: files, expect: '"no such" in stdout' }
+  - id: whole
+    command: ${{ host.vars.restart_workers }}
+  - id: file
+    copy: { src: data, dest: /root/copied }
+  - id: program
+    script: bin/touch.sh
+  - id: request
+    hosts: webs
+    http: { url: "http://${{ host.address }}/admin/healthy", method: POST }
+  - id: person
+    manual: Look.
+  - id: rest
+    wait: 1h
+  - id: block
+    steps:
+      - { id: inner, run: "touch /root/inner ${{ steps.text.captured.name }}" }
+      - { id: gate, probe: files, expect: '"inner" in stdout', within: 1h }
+  - id: other
+    runbook: inner
+  - id: once
+    once: true
+    run: touch ${{ params.mark }}
+  - id: look
+    probe: site
+  - id: ports
+    probe: port
+checks:
+  - { says: It is there., probe: files, expect: '"text" in stdout', within: 1h }
+"#;
+
+#[test]
+fn a_dry_run_of_every_kind_of_action_changes_nothing_and_shows_each() {
+    let lab = Lab::acquire();
+    let book = format!("params: {{ mark: {{}} }}\n{EVERY}");
+    let program = Program::on(&lab).with_book(&[
+        ("every.yaml", &book),
+        ("inner.yaml", "title: Inner\nhosts: dfw-mail01\nsteps:\n  - { id: act, run: touch /root/included }\n"),
+        ("data", "data"),
+        ("bin/touch.sh", "#!/bin/sh\ntouch /root/script\n"),
+    ]);
+    let mark = program.dir().join("mark");
+    let before = all(&lab);
+    let ran = program.run(["run", "every", "--dry-run", &format!("mark={}", mark.display())]);
+    ran.exits(0);
+    same(&before, &all(&lab));
+    assert!(!mark.exists(), "nor anything here");
+    for shown in [
+        "touch /root/text",
+        "/root/vector",
+        "/root/bin/restart-workers",
+        "/root/copied",
+        "touch.sh",
+        "POST",
+        "Look.",
+        "1h",
+        "touch /root/inner '<steps.text.name>'",
+        "touch /root/included",
+        "Take care.",
+    ] {
+        ran.says(shown);
+    }
+}

@@ -1,0 +1,100 @@
+//! What cannot be written, and what was written over.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Lab, Program, Ran, deeds};
+
+const ACT: &str = "title: Act\nhosts: jobs\nsteps:\n  - id: act\n    run: echo act >> /root/deeds\n    rollout: { pause: 3s }\n";
+
+/// A small file system; gone with this.
+struct Small(PathBuf);
+
+impl Small {
+    fn mounted_at(path: &Path) -> Self {
+        std::fs::create_dir_all(path).unwrap();
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(path).status().unwrap();
+        assert!(done.success());
+        Self(path.to_owned())
+    }
+
+    /// Leaves no byte free.
+    fn fill(&self) {
+        let filler = vec![b'x'; 2 << 20];
+        assert!(std::fs::write(self.0.join("filler"), filler).is_err(), "it is full before all is written");
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.0.join("filler")).unwrap();
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_stops_the_run_before_the_next_action_and_resume_finishes_it() {
+    let lab = Lab::acquire();
+    // the journal's last page may have room for a little: the next intent is larger than a page
+    let long = ACT.replace("echo act", &format!("true {}; echo act", "x".repeat(5000)));
+    let program = Program::on(&lab).with_book(&[("act.yaml", &long)]);
+    let small = Small::mounted_at(&program.state());
+    let child = program.start(["run", "act", "--yes"]);
+    program.wait_for_journal("pause-started");
+    small.fill();
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    ran.exits(9).says("No space left").says("resume");
+    assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);
+    assert_eq!(deeds(&lab, "dfw-jobs02"), [""; 0], "nothing is done that cannot be written down");
+    small.make_room();
+    program.run(["resume", "--yes"]).exits(0);
+    assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);
+    assert_eq!(deeds(&lab, "dfw-jobs02"), ["act"]);
+    program.run(["audit", "verify"]).exits(0);
+}
+
+#[test]
+fn a_full_disk_refuses_a_run_from_the_start() {
+    let lab = Lab::acquire();
+    let program = Program::on(&lab).with_book(&[("act.yaml", ACT)]);
+    let small = Small::mounted_at(&program.state());
+    small.fill();
+    program.run(["run", "act", "--yes"]).exits(9).says("No space left");
+    assert_eq!(deeds(&lab, "dfw-jobs01"), [""; 0]);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_refuses_a_run_from_the_start() {
+    let lab = Lab::acquire();
+    let program = Program::on(&lab).with_book(&[("act.yaml", ACT)]);
+    // root may write anywhere but where a file is in the way, or the file system is read-only
+    std::fs::write(program.state(), "in the way").unwrap();
+    program.run(["run", "act", "--yes"]).exits(9).says("state");
+    std::fs::remove_file(program.state()).unwrap();
+    let small = Small::mounted_at(&program.state());
+    let done = Command::new("mount").args(["-o", "remount,ro"]).arg(&small.0).status().unwrap();
+    assert!(done.success());
+    program.run(["run", "act", "--yes"]).exits(9).says("Read-only");
+    assert_eq!(deeds(&lab, "dfw-jobs01"), [""; 0]);
+}
+
+#[test]
+fn a_journal_that_was_written_over_is_neither_resumed_nor_verified() {
+    let lab = Lab::acquire();
+    let program = Program::on(&lab).with_book(&[("act.yaml", &ACT.replace("echo act >> /root/deeds", "exit 3"))]);
+    program.run(["run", "act", "--yes"]).exits(1);
+    program.run(["audit", "verify"]).exits(0);
+    let path = program.newest_run().join("journal.jsonl");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    program.run(["audit", "verify"]).exits(7).says("record");
+    let id = program.newest_id();
+    program.run(["resume", "--yes"]).exits(7).says("does not verify");
+    program.run(["resume", &id, "--yes", "--retry"]).exits(7);
+    program.run(["resolve", &id, "act@dfw-jobs01", "--outcome", "done", "--reason", "x"]).exits(7);
+}
