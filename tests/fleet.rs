@@ -22,3 +22,5 @@ mod questions;
 mod rehearsal;
 #[path = "fleet/state.rs"]
 mod state;
+#[path = "fleet/at_a_terminal.rs"]
+mod at_a_terminal;
