@@ -26,3 +26,5 @@ mod state;
 mod secrets;
 #[path = "fleet/hostile.rs"]
 mod hostile;
+#[path = "fleet/at_a_terminal.rs"]
+mod at_a_terminal;

@@ -1,10 +1,15 @@
 //! Signals as the operator's wish to stop.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::engine::{Interrupt, Recorder};
 use crate::event::Event;
+
+/// How long a signal waits for its record.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Listens until the task is aborted: SIGINT and SIGTERM count, SIGHUP only asks to start nothing new, since a
 /// terminal that vanishes must never stop a running command.
@@ -22,11 +27,13 @@ pub(super) fn listen(interrupt: Interrupt, recorder: Option<Recorder>) -> std::i
             if name == "SIGHUP" && interrupt.is_raised() {
                 continue;
             }
-            let count = interrupt.raise();
             if let Some(recorder) = &recorder {
-                // the run itself meets a journal that cannot be written, and says so
-                let _ = recorder.record(Event::Interrupted { signal: name.to_owned(), count }).await;
+                // written before it is obeyed: behind the run's last event there is no place for it. A journal that
+                // cannot be written, or not soon, delays nobody; the run itself meets it and says so
+                let event = Event::Interrupted { signal: name.to_owned(), count: interrupt.level() + 1 };
+                let _ = tokio::time::timeout(PATIENCE, recorder.record(event)).await;
             }
+            interrupt.raise();
         }
     }))
 }

@@ -37,9 +37,14 @@ impl Interrupt {
         count
     }
 
+    /// How many signals came so far.
+    pub fn level(&self) -> u32 {
+        *self.level.borrow()
+    }
+
     /// Whether nothing new shall start.
     pub fn is_raised(&self) -> bool {
-        *self.level.borrow() > 0
+        self.level() > 0
     }
 
     /// Ends once nothing new shall start.

@@ -136,6 +136,15 @@ impl Stage<'_> {
             Response::NoTerminal => Answer::NoTerminal,
         };
         self.record(Event::Answered { what: question.what(), answer }).await?;
+        // Ctrl-C at a prompt is a key there and no signal: nobody wrote it down yet
+        let count = self.crew.interrupt.level();
+        if count > self.crew.recorder.state(|state| state.interrupts).await {
+            self.record(Event::Interrupted { signal: "Ctrl-C".to_owned(), count }).await?;
+        }
+        // an interrupt is no decision; a manual step still has to end
+        if response == Response::No && !matches!(question, Question::Manual { .. }) {
+            self.go_on()?;
+        }
         Ok(response)
     }
 

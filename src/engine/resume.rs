@@ -121,8 +121,20 @@ impl Stage<'_> {
         if recheckable(leaf, state) {
             choices.push(Choice::Recheck);
         }
-        choices.extend([Choice::Skip, Choice::Stop]);
-        match self.ask(Question::Failure { at: at.clone(), why, choices }).await? {
+        choices.push(Choice::Skip);
+        if leaf.step.undo.is_some() {
+            choices.push(Choice::Undo);
+        }
+        choices.push(Choice::Stop);
+        let question = Question::Failure { at: at.clone(), why, choices };
+        let mut response = self.ask(question.clone()).await?;
+        // an undo leaves the step failed: what next is asked again
+        while let Response::Chose(choice @ Choice::Undo, reason) = &response {
+            self.record(Event::Chosen { at: at.clone(), choice: *choice, reason: reason.clone() }).await?;
+            self.undo(unit, leaf, at).await?;
+            response = self.ask(question.clone()).await?;
+        }
+        match response {
             Response::Chose(choice, reason) => {
                 self.record(Event::Chosen { at: at.clone(), choice, reason: reason.clone() }).await?;
                 match choice {

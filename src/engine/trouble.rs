@@ -108,7 +108,7 @@ impl Stage<'_> {
     }
 
     /// Runs a step's `undo`. The step stays failed: what next is asked again.
-    async fn undo(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
+    pub(super) async fn undo(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
         let Some(spec) = &leaf.step.undo else { return Ok(()) };
         let target = self.target(&at.host);
         let scope = self.scope_of(unit, at).await;

@@ -5,7 +5,9 @@
 pub mod deeds;
 pub mod lab;
 pub mod program;
+pub mod terminal;
 
 pub use deeds::{deed, deeds};
 pub use lab::Lab;
 pub use program::{Program, Ran, signal};
+pub use terminal::Terminal;
