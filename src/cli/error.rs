@@ -58,7 +58,12 @@ impl From<JournalError> for CliError {
             exit::JOURNAL
         };
         let hint = error.hint();
-        Self::new(exit, error).maybe_hint(hint)
+        // what the operating system said is behind it
+        let message = match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        Self::new(exit, message).maybe_hint(hint)
     }
 }
 

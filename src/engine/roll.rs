@@ -232,21 +232,20 @@ impl Stage<'_> {
             }
             // an interrupt explains failures better than the budget does
             self.go_on()?;
-            let Some((host, leaf)) = self.to_decide(unit, batch, &failed).await else {
-                // the failures are of earlier batches or stretches, and were decided there
-                return Err(Halt::End(Ending::Failed, beyond(unit, &failed)));
+            let mut standing = None;
+            // this batch's failures are decided about first
+            let (here, elsewhere): (Vec<_>, Vec<_>) = failed.iter().partition(|host| batch.contains(host));
+            for host in here.into_iter().chain(elsewhere) {
+                let decided = self.to_decide(unit, std::slice::from_ref(host), &failed).await;
+                standing = standing.or(decided.filter(|(_, leaf)| !matches!(leaf.then, Then::Continue)));
+            }
+            let Some((host, leaf)) = standing else {
+                return self.note_continue(unit, batch, &failed).await;
             };
-            match leaf.then {
-                Then::Continue => {
-                    self.note_continue(unit, batch, &failed).await?;
-                    return Ok(());
-                }
-                Then::Stop => return Err(Halt::End(Ending::Failed, beyond(unit, &failed))),
-                Then::Ask => {
-                    if !self.decide(unit, leaf, &host, &beyond(unit, &failed)).await? {
-                        return Err(Halt::End(Ending::Failed, beyond(unit, &failed)));
-                    }
-                }
+            // a failure of an earlier batch or stretch was decided there
+            let asks = matches!(leaf.then, Then::Ask) && batch.contains(&host);
+            if !asks || !self.decide(unit, leaf, &host, &beyond(unit, &failed)).await? {
+                return Err(Halt::End(Ending::Failed, beyond(unit, &failed)));
             }
         }
     }

@@ -38,7 +38,9 @@ impl Drop for Small {
 #[test]
 fn a_disk_that_fills_up_stops_the_run_before_the_next_action_and_resume_finishes_it() {
     let lab = Lab::acquire();
-    let program = Program::on(&lab).with_book(&[("act.yaml", ACT)]);
+    // the journal's last page may have room for a little: the next intent is larger than a page
+    let long = ACT.replace("echo act", &format!("true {}; echo act", "x".repeat(5000)));
+    let program = Program::on(&lab).with_book(&[("act.yaml", &long)]);
     let small = Small::mounted_at(&program.state());
     let child = program.start(["run", "act", "--yes"]);
     program.wait_for_journal("pause-started");
@@ -92,7 +94,7 @@ fn a_journal_that_was_written_over_is_neither_resumed_nor_verified() {
     std::fs::write(&path, bytes).unwrap();
     program.run(["audit", "verify"]).exits(7).says("record");
     let id = program.newest_id();
-    program.run(["resume", "--yes"]).exits(7).says("audit verify");
+    program.run(["resume", "--yes"]).exits(7).says("does not verify");
     program.run(["resume", &id, "--yes", "--retry"]).exits(7);
     program.run(["resolve", &id, "act@dfw-jobs01", "--outcome", "done", "--reason", "x"]).exits(7);
 }

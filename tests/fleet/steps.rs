@@ -152,7 +152,7 @@ fn an_http_action_with_a_status_of_its_own_is_not_sent_again_by_a_resume() {
 
 /// The lab's hosts, reached as another user.
 fn as_user(lab: &Lab, user: &str, book: &str) -> Program {
-    let settings = format!("user: {user}\nsudo: true\n");
+    let settings = format!("hosts:\n  dfw-jobs[01:02]: {{ user: {user}, sudo: true }}\n");
     let mut program = Program::on(lab).with_book(&[("act.yaml", book)]);
     program.lay("user.yaml", &settings);
     program

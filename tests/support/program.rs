@@ -129,8 +129,10 @@ impl Program {
     pub fn newest_or_none(&self) -> Option<PathBuf> {
         let dir = std::fs::read_dir(self.state().join("runs")).ok()?;
         let mut runs: Vec<PathBuf> = dir.map(|entry| entry.unwrap().path()).collect();
-        runs.retain(|path| path.join("journal.jsonl").exists());
-        runs.sort();
+        // an id tells the second only
+        let began = |path: &PathBuf| std::fs::metadata(path.join("journal.jsonl")).and_then(|file| file.created()).ok();
+        runs.retain(|path| began(path).is_some());
+        runs.sort_by_key(began);
         runs.pop()
     }
 
