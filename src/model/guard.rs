@@ -7,8 +7,8 @@
 
 use std::fmt::Write as _;
 
-use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, UnaryOpKind};
-use minijinja::value::ValueKind;
+use minijinja::machinery::ast::{BinOp, BinOpKind, CallArg, CompareOpKind, Expr, Filter, UnaryOpKind};
+use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
 use super::expression::{as_secret, describe};
@@ -18,7 +18,7 @@ pub(super) const COMPARE: &str = "__compare";
 
 /// Teaches `env` to compare.
 pub(super) fn install(env: &mut Environment<'static>) {
-    env.add_function(COMPARE, |op: &str, left: &Value, right: &Value| compare(op, left, right));
+    env.add_function(COMPARE, chain);
     let tests: [(&'static str, &[&'static str]); 7] = [
         ("==", &["eq", "equalto", "=="]),
         ("!=", &["ne", "!="]),
@@ -33,6 +33,17 @@ pub(super) fn install(env: &mut Environment<'static>) {
             env.add_test(*name, move |left: &Value, right: &Value| compare(op, left, right));
         }
     }
+}
+
+/// `a < b <= c` as `(a, "<", b, "<=", c)`: every side is evaluated once, and every pair compared whatever the others give.
+fn chain(parts: Rest<Value>) -> Result<bool, Error> {
+    let mut holds = true;
+    for part in parts.windows(3).step_by(2) {
+        if let [left, op, right] = part {
+            holds &= compare(op.as_str().unwrap_or_default(), left, right)?;
+        }
+    }
+    Ok(holds)
 }
 
 fn compare(op: &str, left: &Value, right: &Value) -> Result<bool, Error> {
@@ -140,22 +151,15 @@ fn write(out: &mut String, expr: &Expr<'_>) {
             out.push(')');
         }
         Expr::BinOp(node) => match comparison(node.op) {
-            Some(op) => call(out, op, &node.left, &node.right),
+            Some(op) => call(out, &node.left, std::iter::once((op, &node.right))),
             None => {
                 out.push('(');
-                write(out, &node.left);
-                let _ = write!(out, " {} ", operator(node.op));
-                write(out, &node.right);
+                binary(out, node);
                 out.push(')');
             }
         },
         Expr::Compare(node) => {
-            let mut left = &node.expr;
-            out.push('(');
-            for (index, next) in node.ops.iter().enumerate() {
-                if index > 0 {
-                    out.push_str(" and ");
-                }
+            let sides = node.ops.iter().map(|next| {
                 let op = match next.op {
                     CompareOpKind::Eq => "==",
                     CompareOpKind::Ne => "!=",
@@ -166,10 +170,9 @@ fn write(out: &mut String, expr: &Expr<'_>) {
                     CompareOpKind::In => "in",
                     CompareOpKind::NotIn => "not in",
                 };
-                call(out, op, left, &next.expr);
-                left = &next.expr;
-            }
-            out.push(')');
+                (op, &next.expr)
+            });
+            call(out, &node.expr, sides);
         }
         Expr::IfExpr(node) => {
             out.push('(');
@@ -184,11 +187,7 @@ fn write(out: &mut String, expr: &Expr<'_>) {
         }
         Expr::Filter(node) => {
             out.push('(');
-            if let Some(inner) = &node.expr {
-                write(out, inner);
-            }
-            let _ = write!(out, "|{}", node.name);
-            args(out, &node.args);
+            filter(out, node);
             out.push(')');
         }
         Expr::Test(node) => {
@@ -240,12 +239,36 @@ fn write(out: &mut String, expr: &Expr<'_>) {
     }
 }
 
-fn call(out: &mut String, op: &str, left: &Expr<'_>, right: &Expr<'_>) {
-    let _ = write!(out, "{COMPARE}(\"{op}\", ");
+fn call<'a>(out: &mut String, left: &Expr<'_>, sides: impl Iterator<Item = (&'static str, &'a Expr<'a>)>) {
+    let _ = write!(out, "{COMPARE}(");
     write(out, left);
-    out.push_str(", ");
-    write(out, right);
+    for (op, right) in sides {
+        let _ = write!(out, ", \"{op}\", ");
+        write(out, right);
+    }
     out.push(')');
+}
+
+/// `a and b and c` without parentheses inside: the parser bounds how deep they go, and the author wrote none.
+fn binary(out: &mut String, node: &BinOp<'_>) {
+    match &node.left {
+        // `**` is not read from the left
+        Expr::BinOp(left) if left_to_right(left.op) && operator(left.op) == operator(node.op) => binary(out, left),
+        left => write(out, left),
+    }
+    let _ = write!(out, " {} ", operator(node.op));
+    write(out, &node.right);
+}
+
+/// `x|a|b`, for the same reason.
+fn filter(out: &mut String, node: &Filter<'_>) {
+    match &node.expr {
+        Some(Expr::Filter(inner)) => filter(out, inner),
+        Some(inner) => write(out, inner),
+        None => {}
+    }
+    let _ = write!(out, "|{}", node.name);
+    args(out, &node.args);
 }
 
 fn args(out: &mut String, args: &[CallArg<'_>]) {
@@ -306,6 +329,10 @@ fn comparison(op: BinOpKind) -> Option<&'static str> {
         BinOpKind::In => "in",
         _ => return None,
     })
+}
+
+fn left_to_right(op: BinOpKind) -> bool {
+    comparison(op).is_none() && !matches!(op, BinOpKind::Pow)
 }
 
 fn operator(op: BinOpKind) -> &'static str {

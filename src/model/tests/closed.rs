@@ -271,3 +271,20 @@ fn a_loop_without_end_ends() {
     let scope = Scope::new().with_params(&params);
     assert!(parsed("range(params.n) | list | length == 1").truth(&scope).is_err());
 }
+
+#[test]
+fn a_long_expression_is_as_good_as_a_short_one() {
+    let any: Vec<String> = (0..300).map(|n| format!("params.count == {n}")).collect();
+    assert_eq!(truth(&any.join(" or ")), Ok(true));
+    assert_eq!(truth(&format!("{} == 300", vec!["1"; 300].join(" + "))), Ok(true));
+    assert_eq!(truth(&format!("params.text{} == '5'", " | trim".repeat(100))), Ok(true));
+    assert_eq!(truth("2 ** 3 ** 2 == 2 ** (3 ** 2) or 2 ** 3 ** 2 == (2 ** 3) ** 2"), Ok(true));
+    assert_eq!(truth("10 - 3 - 2 == 5 and 10 - (3 - 2) == 9 and 'a' ~ ('b' ~ 'c') == 'abc'"), Ok(true));
+    assert_eq!(truth(&(0..60).map(|n| n.to_string()).collect::<Vec<_>>().join(" < ")), Ok(true));
+    // each side once, however deep comparisons nest in one another
+    let mut nested = "true".to_owned();
+    for _ in 0..20 {
+        nested = format!("true == ({nested}) == true");
+    }
+    assert_eq!(truth(&nested), Ok(true));
+}
