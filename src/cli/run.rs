@@ -13,6 +13,7 @@ use crate::event::Opened;
 use crate::model::Runbook;
 use crate::plan::make::{Making, RunFacts};
 use crate::plan::{Plan, PlanFile, bind};
+use crate::source::{Diagnostics, Severity};
 use crate::vocab::{Clock as _, Digest, Period, RunId, SystemClock};
 
 /// Run a runbook, or show with --dry-run what it would do
@@ -182,9 +183,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
     Conduct { global, plan: &plan, options: &options, journal, past, resumed: None }.run()
 }
 
-/// Loads a runbook by its name, or says what is wrong with it.
+/// Loads a runbook by its name, or says what is wrong with it: all that `check` calls an error, so that a misspelt
+/// name is told before anything is begun, not when its step comes.
 pub(super) fn load(context: &Context, name: &str) -> Result<Arc<Runbook>, CliError> {
-    Ok(context.source.runbook(name)?)
+    let runbook = context.source.runbook(name)?;
+    let mut errors = Diagnostics::new();
+    let found = context.source.check(&[name], &context.inventory);
+    errors.extend(found.iter().filter(|fault| fault.severity == Severity::Error).cloned());
+    if errors.is_empty() { Ok(runbook) } else { Err(CliError::faults(errors)) }
 }
 
 fn rehearsed(

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use inquire::{Confirm, InquireError, Select, Text};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use super::view::View;
 use crate::engine::{Interrupt, Operator, Question, Response};
@@ -41,12 +42,29 @@ impl Operator for Terminal {
             if !is_there() {
                 return Response::NoTerminal;
             }
+            // whoever wants to stop is asked nothing more
+            if interrupt.is_raised() {
+                return Response::No;
+            }
+            let before = tcgetattr(std::io::stdin()).ok();
             // a prompt blocks its thread; the run's other hosts must go on meanwhile
             let asked = tokio::task::spawn_blocking(move || match &view.live {
                 Some(live) => live.suspend(|| prompt(&question, &outline, &view)),
                 None => prompt(&question, &outline, &view),
             });
-            match asked.await {
+            let asked = tokio::select! {
+                biased;
+                asked = asked => asked,
+                // a signal, or a terminal that is gone: the prompt keeps its thread to the program's end, and the
+                // terminal is put back as it was for whoever uses it next
+                () = interrupt.raised() => {
+                    if let Some(before) = before {
+                        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &before);
+                    }
+                    return Response::No;
+                }
+            };
+            match asked {
                 Ok(Ok(response)) => response,
                 Ok(Err(InquireError::OperationInterrupted)) => {
                     interrupt.raise();

@@ -43,8 +43,8 @@ impl RunScope {
 
 /// What the steps of the runbook around `unit` look like from `host`.
 ///
-/// An included runbook sees only its own steps, under their own ids; inside a block the inner steps are known by
-/// their last part too.
+/// An included runbook sees only its own steps, under their own ids; the outer one sees them as `outer/inner`. A block's
+/// inner steps are known by their own ids (which are unique in a runbook) and by their paths.
 pub fn step_views(plan: &Plan, state: &RunState, unit: &StepId, host: &HostName) -> BTreeMap<String, StepView> {
     views(plan, unit, &|id| {
         let outcome = state.step(&StepHost::new(id.clone(), host.clone())).outcome().map_or("not-run", |o| o.word());
@@ -82,10 +82,12 @@ fn views(plan: &Plan, unit: &StepId, view: &dyn Fn(&StepId) -> StepView) -> BTre
         for leaf in &other.leaves {
             let Some(relative) = leaf.id.as_str().strip_prefix(prefix) else { continue };
             let seen = view(&leaf.id);
-            if other.block && other.id == *unit {
-                if let Some(last) = relative.rsplit('/').next() {
-                    views.insert(last.to_owned(), seen.clone());
-                }
+            if other.block && other.id != leaf.id {
+                // an inner step goes by its own id, as the runbook names it; its block's stands only in its path
+                let around = other.id.as_str().strip_prefix(prefix).and_then(|id| id.rsplit_once('/'));
+                let own = relative.rsplit('/').next().unwrap_or(relative);
+                let known = around.map_or_else(|| own.to_owned(), |(around, _)| format!("{around}/{own}"));
+                views.insert(known, seen.clone());
             }
             views.insert(relative.to_owned(), seen);
         }

@@ -169,3 +169,18 @@ fn ctrl_c_while_a_command_runs_lets_it_finish() {
     assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);
     assert_eq!(deeds(&lab, "dfw-jobs02"), ["act"]);
 }
+
+#[test]
+fn a_signal_at_a_question_ends_the_run() {
+    let lab = Lab::acquire();
+    let program = program(&lab, "", &broken(), "");
+    for name in ["TERM", "HUP"] {
+        let mut terminal = Terminal::start(&program, &["run", "act", "--yes"]);
+        terminal.answer("act@dfw-jobs01 failed", "");
+        terminal.answer("enter to select", "");
+        terminal.signal(&program, name);
+        ends(terminal, 130);
+        assert_eq!(program.events_named("interrupted")[0]["signal"], format!("SIG{name}"));
+    }
+    assert_eq!(deeds(&lab, "dfw-jobs02"), [""; 0]);
+}

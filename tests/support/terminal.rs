@@ -56,6 +56,15 @@ impl Terminal {
         self.keys.flush().unwrap();
     }
 
+    /// Sends the program a signal, as another process would.
+    pub fn signal(&self, program: &Program, name: &str) {
+        // the newest of those with its state folder among their arguments is the program itself, behind `script`
+        let state = program.state().display().to_string();
+        let found = Command::new("pgrep").args(["-n", "-f", &state]).output().unwrap();
+        let pid = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success(), "kill {pid}");
+    }
+
     /// Waits for its end: its exit status and all that was shown.
     pub fn end(mut self) -> (i32, String) {
         let status = self.child.wait().unwrap();
