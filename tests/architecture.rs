@@ -19,7 +19,8 @@ const FLOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Single files that may import what their floor may not, and why.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[("source/schema.rs", "event", "the journal's schema is made where the others are")];
+const EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("source/schema.rs", "event", "the journal's schema is made where the others are")];
 
 /// `mod.rs` files that hold more than docs, modules and re-exports, and why.
 const WITH_CODE: &[(&str, &str)] = &[
@@ -126,7 +127,10 @@ fn nothing_is_left_for_later() {
     for (name, text) in files(&src(), "rs") {
         for (index, line) in text.lines().enumerate() {
             let code = line.trim_start();
-            if marks.iter().any(|mark| line.contains(mark)) || code.starts_with("#[allow") || code.starts_with("#![allow") {
+            if marks.iter().any(|mark| line.contains(mark))
+                || code.starts_with("#[allow")
+                || code.starts_with("#![allow")
+            {
                 wrong.push(format!("src/{name}:{}: {code}", index + 1));
             }
         }
@@ -145,7 +149,10 @@ fn a_mod_file_is_a_table_of_contents() {
         let mut inside = false;
         for line in text.lines().map(str::trim) {
             let plain = line.is_empty() || line.starts_with("//") || line == "#[cfg(test)]" || line == "#[macro_use]";
-            let words = line.strip_prefix("pub ").or_else(|| line.strip_prefix("pub(super) ")).or_else(|| line.strip_prefix("pub(crate) "));
+            let words = line
+                .strip_prefix("pub ")
+                .or_else(|| line.strip_prefix("pub(super) "))
+                .or_else(|| line.strip_prefix("pub(crate) "));
             let item = words.unwrap_or(line);
             let declares = item.starts_with("mod ") || item.starts_with("use ");
             if inside || declares {

@@ -25,8 +25,20 @@ fn document(ran: &Ran) -> Value {
 }
 
 const SUBCOMMANDS: &[&[&str]] = &[
-    &["list"], &["show"], &["run"], &["resume"], &["resolve"], &["abandon"], &["check"], &["hosts"], &["audit"],
-    &["audit", "list"], &["audit", "show"], &["audit", "verify"], &["completions"], &["man"],
+    &["list"],
+    &["show"],
+    &["run"],
+    &["resume"],
+    &["resolve"],
+    &["abandon"],
+    &["check"],
+    &["hosts"],
+    &["audit"],
+    &["audit", "list"],
+    &["audit", "show"],
+    &["audit", "verify"],
+    &["completions"],
+    &["man"],
 ];
 
 #[test]
@@ -54,7 +66,10 @@ fn the_exit_statuses_of_the_help_are_the_programs() {
     for line in source.lines().filter_map(|line| line.split_once(": u8 = ")) {
         let number = line.1.trim_end_matches(';');
         constants += 1;
-        assert!(help.lines().any(|row| row.trim_start().starts_with(&format!("{number} "))), "{number} is not in the help:\n{help}");
+        assert!(
+            help.lines().any(|row| row.trim_start().starts_with(&format!("{number} "))),
+            "{number} is not in the help:\n{help}"
+        );
     }
     assert!(constants >= 9, "{source}");
     for number in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130] {
@@ -67,8 +82,16 @@ fn queries_print_one_document() {
     let program = local();
     program.run(["run", "local", "--yes"]).exits(0);
     for args in [
-        &["list"][..], &["show", "local"], &["hosts"], &["hosts", "jobs"], &["check", "local"], &["audit", "list"],
-        &["audit", "show"], &["audit", "verify"], &["audit", "verify", "--all"], &["run", "local", "--dry-run"],
+        &["list"][..],
+        &["show", "local"],
+        &["hosts"],
+        &["hosts", "jobs"],
+        &["check", "local"],
+        &["audit", "list"],
+        &["audit", "show"],
+        &["audit", "verify"],
+        &["audit", "verify", "--all"],
+        &["run", "local", "--dry-run"],
     ] {
         let ran = program.run([args, &["--format", "json"][..]].concat());
         ran.exits(0);
@@ -125,7 +148,13 @@ fn colour_is_where_it_is_wanted() {
         (&["run", "nothing"], false),
     ] {
         let ran = program.run(args);
-        assert_eq!(ran.stdout.contains('\x1b') || ran.stderr.contains('\x1b'), colour, "{args:?}: {}{}", ran.stdout, ran.stderr);
+        assert_eq!(
+            ran.stdout.contains('\x1b') || ran.stderr.contains('\x1b'),
+            colour,
+            "{args:?}: {}{}",
+            ran.stdout,
+            ran.stderr
+        );
     }
     // on a terminal, which `script` gives
     let terminal = |variable: Option<&str>| {
@@ -148,14 +177,19 @@ fn completions_are_programs_of_their_shells() {
     for shell in ["bash", "zsh", "fish"] {
         let ran = program.run(["completions", shell]);
         ran.exits(0).says("runbook").says("resume").is_silent_about("panicked");
-        let known = Command::new("sh").args(["-c", &format!("command -v {shell}")]).stdout(Stdio::null()).status().unwrap();
+        let known =
+            Command::new("sh").args(["-c", &format!("command -v {shell}")]).stdout(Stdio::null()).status().unwrap();
         if !known.success() {
             continue;
         }
         let mut child = Command::new(shell).arg("-n").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(ran.stdout.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{shell}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     program.run(["completions", "csh"]).exits(2);
 }
@@ -164,10 +198,20 @@ fn completions_are_programs_of_their_shells() {
 fn the_manual_renders() {
     let ran = Program::new().run(["man"]);
     ran.exits(0);
-    assert!(ran.stdout.contains(".TH") && ran.stdout.contains("130") && ran.stdout.contains("resume"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains(".TH") && ran.stdout.contains("130") && ran.stdout.contains("resume"),
+        "{}",
+        ran.stdout
+    );
     let known = Command::new("sh").args(["-c", "command -v groff || command -v man"]).output().unwrap();
     if String::from_utf8_lossy(&known.stdout).contains("groff") {
-        let mut child = Command::new("groff").args(["-man", "-Tutf8", "-ww"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("groff")
+            .args(["-man", "-Tutf8", "-ww"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         child.stdin.take().unwrap().write_all(ran.stdout.as_bytes()).unwrap();
         assert!(child.wait_with_output().unwrap().status.success());
     }
@@ -178,8 +222,18 @@ fn a_reader_that_goes_away_is_no_fault() {
     let program = local();
     program.run(["run", "local", "--yes"]).exits(0);
     for args in [
-        &["list"][..], &["show", "local"], &["hosts"], &["hosts", "--format", "json"], &["check"], &["audit", "list"],
-        &["audit", "show"], &["audit", "verify"], &["man"], &["completions", "bash"], &["--help"], &["run", "local", "--dry-run"],
+        &["list"][..],
+        &["show", "local"],
+        &["hosts"],
+        &["hosts", "--format", "json"],
+        &["check"],
+        &["audit", "list"],
+        &["audit", "show"],
+        &["audit", "verify"],
+        &["man"],
+        &["completions", "bash"],
+        &["--help"],
+        &["run", "local", "--dry-run"],
     ] {
         let mut child = program.command(args).stdout(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
@@ -199,7 +253,9 @@ fn a_reader_that_goes_away_is_no_fault() {
 #[test]
 fn a_full_output_is_no_panic() {
     let program = local();
-    for args in [&["list"][..], &["man"], &["completions", "bash"], &["--help"], &["--version"], &["run", "local", "--yes"]] {
+    for args in
+        [&["list"][..], &["man"], &["completions", "bash"], &["--help"], &["--version"], &["run", "local", "--yes"]]
+    {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let ran = Ran::of(program.command(args).stdout(full).output().unwrap());
         ran.is_silent_about("panicked");
@@ -229,7 +285,9 @@ fn the_audit_of_a_folder_with_garbage() {
     program.run(["run", "local", "--yes"]).exits(0);
     let id = program.newest_id();
     let runs = program.state().join("runs");
-    for name in ["lost+found", "..x", "20200101T000000Z-abcdef", "20200102T000000Z-abcdef", "20200103T000000Z-abcdef", "é"] {
+    for name in
+        ["lost+found", "..x", "20200101T000000Z-abcdef", "20200102T000000Z-abcdef", "20200103T000000Z-abcdef", "é"]
+    {
         fs::create_dir_all(runs.join(name)).unwrap();
     }
     fs::write(runs.join("20200101T000000Z-abcdef/journal.jsonl"), "garbage\n").unwrap();

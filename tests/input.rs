@@ -76,7 +76,11 @@ fn a_bad_duration_or_expression_or_pattern() {
     refuses("title: T\nhosts: jobs\nsteps:\n  - { id: a, run: x, timeout: 5 parsecs }\n", "4:31", &["5 parsecs"]);
     refuses("title: T\nhosts: jobs\nsteps:\n  - { id: a, run: x, if: a == }\n", "4:", &[]);
     refuses("title: T\nhosts: jobs\nsteps:\n  - { id: a, run: \"echo ${{ params.x\" }\n", "4:", &["not closed", "}}"]);
-    refuses("title: T\nhosts: jobs\nsteps:\n  - { id: a, run: \"echo ${{ run.id | uper }}\" }\n", "4:", &["uper", "did you mean `upper`?"]);
+    refuses(
+        "title: T\nhosts: jobs\nsteps:\n  - { id: a, run: \"echo ${{ run.id | uper }}\" }\n",
+        "4:",
+        &["uper", "did you mean `upper`?"],
+    );
     let probe = "title: T\nhosts: jobs\nprobes:\n  p:\n    run: x\n    parse: { rows: '(?<a' }\nsteps:\n  - { id: a, probe: p }\n";
     refuses(probe, "6:", &["regular expression"]);
 }
@@ -96,7 +100,12 @@ fn a_name_that_nothing_has() {
 
 #[test]
 fn an_unknown_host_or_group() {
-    for (hosts, word) in [("job", "did you mean `jobs`?"), ("dfw-jobs1", "did you mean `dfw-jobs01`?"), ("'zzz*'", "zzz"), ("'jobs:!jobs'", "jobs")] {
+    for (hosts, word) in [
+        ("job", "did you mean `jobs`?"),
+        ("dfw-jobs1", "did you mean `dfw-jobs01`?"),
+        ("'zzz*'", "zzz"),
+        ("'jobs:!jobs'", "jobs"),
+    ] {
         let text = GOOD.replace("hosts: jobs", &format!("hosts: {hosts}"));
         let (program, ran) = bad_with(&text, &["release=1"]);
         refused(&program, &ran).says(word);
@@ -162,7 +171,11 @@ fn an_unknown_runbook_or_flag_or_command() {
 
 #[test]
 fn a_file_that_is_no_text() {
-    let program = Program::new().with_book(&[("bad.yaml", ""), ("blank.yaml", "\n# nothing\n\n"), ("two.yaml", "title: a\n---\ntitle: b\n")]);
+    let program = Program::new().with_book(&[
+        ("bad.yaml", ""),
+        ("blank.yaml", "\n# nothing\n\n"),
+        ("two.yaml", "title: a\n---\ntitle: b\n"),
+    ]);
     for (name, word) in [("bad", "empty"), ("blank", "empty"), ("two", "two.yaml:2:1")] {
         refused(&program, &program.run(["run", name])).says(word);
     }
@@ -202,7 +215,12 @@ fn a_file_that_is_too_much() {
 #[test]
 fn runbooks_that_run_each_other_in_a_circle() {
     let runs = |name: &str| format!("title: T\nsteps:\n  - id: inner\n    runbook: {{ name: {name} }}\n");
-    let program = Program::new().with_book(&[("a.yaml", &runs("b")), ("b.yaml", &runs("c")), ("c.yaml", &runs("a")), ("own.yaml", &runs("own"))]);
+    let program = Program::new().with_book(&[
+        ("a.yaml", &runs("b")),
+        ("b.yaml", &runs("c")),
+        ("c.yaml", &runs("a")),
+        ("own.yaml", &runs("own")),
+    ]);
     refused(&program, &program.run(["run", "a", "--yes"])).says("c.yaml:4:").says("a -> b -> c -> a");
     refused(&program, &program.run(["run", "own", "--yes"])).says("own.yaml:4:").says("own -> own");
 }
@@ -286,7 +304,8 @@ echo '{"_meta": {"hostvars": {"x1": {"ansible_host": "127.0.0.9", "ansible_port"
        "all": {"vars": {"ansible_user": "ops"}}, "xs": {"hosts": ["x1", "x2"]}}'
 "#;
     executable(&path, list);
-    let hosts = |pattern: &str| Ran::of(program.command(["-i", path.to_str().unwrap(), "hosts", pattern]).output().unwrap());
+    let hosts =
+        |pattern: &str| Ran::of(program.command(["-i", path.to_str().unwrap(), "hosts", pattern]).output().unwrap());
     hosts("xs").exits(0).says("x1").says("127.0.0.9:2201").says("x2").says("ops");
     for (text, word) in [
         ("#!/bin/sh\necho 'the API says no' >&2; exit 3\n", "the API says no"),

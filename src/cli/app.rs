@@ -8,9 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::error::CliError;
 use super::exit;
-use super::{
-    abandon, audit, check, completions, hosts, list, man, resolve, resume, run, schema, show,
-};
+use super::{abandon, audit, check, completions, hosts, list, man, resolve, resume, run, schema, show};
 
 /// Run an operator's procedures on a fleet over ssh: look, then touch; resume; audit
 #[derive(Debug, Parser)]

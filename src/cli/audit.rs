@@ -109,7 +109,9 @@ fn list_runs(global: &Global, store: &Store, args: &ListArgs) -> Result<u8, CliE
         let row = match &listing.summary {
             Ok(summary) => {
                 let exit = match &summary.status {
-                    crate::event::RunStatus::Stopped { exit, .. } | crate::event::RunStatus::Ended { exit, .. } => Some(*exit),
+                    crate::event::RunStatus::Stopped { exit, .. } | crate::event::RunStatus::Ended { exit, .. } => {
+                        Some(*exit)
+                    }
                     crate::event::RunStatus::Open | crate::event::RunStatus::Abandoned { .. } => None,
                 };
                 let role = match &summary.status {

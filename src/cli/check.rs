@@ -64,6 +64,7 @@ pub(super) fn check(global: &Global, args: &Args) -> Result<u8, CliError> {
 
 /// `runbooks/restart-jobs.yaml` and `restart-jobs` name the same.
 fn name_of(path: &std::path::Path) -> String {
-    let stem = if path.extension().is_some_and(|ending| ending == "yaml") { path.file_stem() } else { path.file_name() };
+    let stem =
+        if path.extension().is_some_and(|ending| ending == "yaml") { path.file_stem() } else { path.file_name() };
     stem.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }

@@ -121,7 +121,8 @@ impl Conduct<'_> {
             }
         };
         if text {
-            let closing = Closing::new(view.styles.clone(), TimeZone::system(), view.columns).program(program(self.global));
+            let closing =
+                Closing::new(view.styles.clone(), TimeZone::system(), view.columns).program(program(self.global));
             view.prose.write(&format!("\n{}", closing.shown(&story, exit, &why)));
         }
         // a blocking prompt may still hold a thread; nothing of the run is left to wait for

@@ -92,7 +92,8 @@ pub(super) fn state_dir(global: &Global) -> Result<PathBuf, CliError> {
     }
     let home = variable("HOME").filter(|home| !home.is_empty());
     home.map(|home| Path::new(&home).join(".local/state/runbook")).ok_or_else(|| {
-        CliError::usage("there is no HOME to keep runs below").hint("say where: `--state-dir DIR`, or RUNBOOK_STATE_DIR")
+        CliError::usage("there is no HOME to keep runs below")
+            .hint("say where: `--state-dir DIR`, or RUNBOOK_STATE_DIR")
     })
 }
 

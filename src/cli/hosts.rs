@@ -96,7 +96,9 @@ fn ping(targets: &[Target]) -> Result<Vec<Result<Period, String>>, CliError> {
             .into_iter()
             .map(|result| {
                 result.map_err(|fault| match fault {
-                    crate::transport::Fault::Unreachable { reason, hint: Some(hint) } => format!("{reason} (hint: {hint})"),
+                    crate::transport::Fault::Unreachable { reason, hint: Some(hint) } => {
+                        format!("{reason} (hint: {hint})")
+                    }
                     other => other.to_string(),
                 })
             })

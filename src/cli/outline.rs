@@ -172,7 +172,8 @@ fn deed(out: &mut String, deed: &DeedSeen, styles: &Styles) {
             let _ = writeln!(out, "  {host}  {} would be skipped: {}", deed.step, one_line(why));
         }
         Planned::Unready(why) => {
-            let _ = writeln!(out, "  {host}  {} {}", styles.paint(Role::Failed, "✗ cannot be made ready:"), one_line(why));
+            let _ =
+                writeln!(out, "  {host}  {} {}", styles.paint(Role::Failed, "✗ cannot be made ready:"), one_line(why));
         }
     }
     for check in &deed.checks {

@@ -56,7 +56,9 @@ pub(super) fn ask_for_secrets(params: &[Param], given: &mut Given) -> Result<(),
             Ok(text) => {
                 given.secrets.insert(param.name.clone(), valid(&param.name, text)?);
             }
-            Err(_) => return Err(CliError::new(super::exit::DECLINED, format!("the secret `{}` was not given", param.name))),
+            Err(_) => {
+                return Err(CliError::new(super::exit::DECLINED, format!("the secret `{}` was not given", param.name)));
+            }
         }
     }
     Ok(())

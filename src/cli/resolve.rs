@@ -13,7 +13,9 @@ use crate::vocab::{Clock as _, StepHost, SystemClock};
 /// A step is in doubt when its command was sent and its outcome could not be learned. Look at the host; then say
 /// `done` (it took effect: a resume evaluates only its checks) or `not-done` (it did not: a resume runs it again).
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  runbook resolve latest restart@dfw-jobs01 --outcome done --reason \"uptime says it restarted\"")]
+#[command(
+    after_help = "Example:\n  runbook resolve latest restart@dfw-jobs01 --outcome done --reason \"uptime says it restarted\""
+)]
 pub(super) struct Args {
     /// The run: its id, a unique beginning of it, or `latest`
     run: String,

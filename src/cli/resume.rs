@@ -67,7 +67,8 @@ pub(super) fn resume(global: &Global, args: &Args) -> Result<u8, CliError> {
             return Err(CliError::new(exit::DRIFT, format!("the plan changed since the run began:\n{difference}"))
                 .hint("`--accept-changes` goes on with what it is now; `runbook abandon` ends the run"));
         }
-        crate::report::Sink::stderr().write(&format!("The plan changed since the run began, and that is accepted:\n{difference}\n"));
+        crate::report::Sink::stderr()
+            .write(&format!("The plan changed since the run began, and that is accepted:\n{difference}\n"));
         let texts: Vec<(Digest, Vec<u8>)> =
             plan.texts.iter().map(|text| (text.digest.clone(), text.bytes.clone())).collect();
         journal.keep_texts(&texts)?;
@@ -139,18 +140,18 @@ fn choose(unfinished: &[RunListing], describe: &dyn Fn(&RunListing) -> String) -
         1 => "the unfinished run is another operator's, or over 12 hours old",
         _ => "several runs are unfinished",
     };
-    Err(CliError::new(exit::DECLINED, format!("{why}:\n  {}", names.join("\n  "))).hint("name it: `runbook resume RUN`"))
+    Err(CliError::new(exit::DECLINED, format!("{why}:\n  {}", names.join("\n  ")))
+        .hint("name it: `runbook resume RUN`"))
 }
 
 /// Refuses a journal that does not verify.
 pub(super) fn sound(past: &Replay, id: &RunId) -> Result<(), CliError> {
     match &past.integrity {
         Integrity::Intact | Integrity::Unfinished { .. } | Integrity::Torn { .. } => Ok(()),
-        Integrity::Broken { .. } | Integrity::BrokenFile { .. } => Err(CliError::new(
-            exit::JOURNAL,
-            format!("the journal of {id} does not verify: {}", past.integrity),
-        )
-        .hint(format!("`runbook audit verify {id}` says where"))),
+        Integrity::Broken { .. } | Integrity::BrokenFile { .. } => {
+            Err(CliError::new(exit::JOURNAL, format!("the journal of {id} does not verify: {}", past.integrity))
+                .hint(format!("`runbook audit verify {id}` says where")))
+        }
     }
 }
 
@@ -186,10 +187,8 @@ fn plan_again(
     let mut given: Given = params::read(&runbook.params, secrets)?;
     given.positional.clear();
     for (name, value) in &opened.params {
-        let secret = runbook
-            .params
-            .iter()
-            .any(|param| param.name == *name && param.kind == crate::model::ParamType::Secret);
+        let secret =
+            runbook.params.iter().any(|param| param.name == *name && param.kind == crate::model::ParamType::Secret);
         if !secret {
             given.named.push((name.clone(), value.clone()));
         }

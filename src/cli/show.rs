@@ -8,7 +8,8 @@ use super::error::CliError;
 use super::run::load;
 use super::{exit, view};
 use crate::model::{
-    Acknowledgement, Action, Check, LookSpec, Probe, ProgramSpec, Quantifier, Recheck, Runbook, Step, StepKind, WarningWhen,
+    Acknowledgement, Action, Check, LookSpec, Probe, ProgramSpec, Quantifier, Recheck, Runbook, Step, StepKind,
+    WarningWhen,
 };
 use crate::report::{Role, Styles};
 use crate::vocab::neutral::one_line;
@@ -31,10 +32,10 @@ pub(super) fn show(global: &Global, args: &Args) -> Result<u8, CliError> {
     }
     let hosts = runbook.hosts.as_ref().map(|pattern| {
         // a pattern that depends on a parameter stays as it is written
-        context.inventory.select(pattern.source()).map_or_else(
-            |_| pattern.source().to_owned(),
-            |hosts| crate::report::fold_hosts(hosts.iter()),
-        )
+        context
+            .inventory
+            .select(pattern.source())
+            .map_or_else(|_| pattern.source().to_owned(), |hosts| crate::report::fold_hosts(hosts.iter()))
     });
     data.sink().write(&Page { styles: view::stdout_styles(global) }.page(&runbook, hosts.as_deref()));
     Ok(exit::OK)
@@ -57,11 +58,8 @@ impl Page {
         let mut out = String::new();
         let _ = writeln!(out, "{}", self.head(&runbook.title));
         paragraph(&mut out, &runbook.summary, "");
-        let facts = [
-            ("System", runbook.system.as_deref()),
-            ("Runs on", hosts),
-            ("Formerly", runbook.formerly.as_deref()),
-        ];
+        let facts =
+            [("System", runbook.system.as_deref()), ("Runs on", hosts), ("Formerly", runbook.formerly.as_deref())];
         for (name, value) in facts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))) {
             let _ = writeln!(out, "  {name}: {}", one_line(value));
         }
@@ -135,7 +133,14 @@ impl Page {
             if rollout.declared {
                 let part = |name: &str, text: Option<&str>| text.map(|text| format!("{name} {text}"));
                 let parts = [
-                    part("canary", rollout.canary_count.as_ref().map(|t| t.source()).or(rollout.canary.as_ref().map(|p| p.source()))),
+                    part(
+                        "canary",
+                        rollout
+                            .canary_count
+                            .as_ref()
+                            .map(|t| t.source())
+                            .or(rollout.canary.as_ref().map(|p| p.source())),
+                    ),
                     part("batches of", rollout.batch.as_ref().map(|t| t.source())),
                     part("pause", rollout.pause.as_ref().map(|t| t.source())),
                     part("failures allowed", rollout.max_failures.as_ref().map(|t| t.source())),
@@ -175,7 +180,8 @@ impl Page {
             }
             StepKind::Block(inner) => self.steps(out, inner, indent),
             StepKind::Runbook { name, with, .. } => {
-                let with: Vec<String> = with.iter().map(|(name, value)| format!(" {name}={}", value.source())).collect();
+                let with: Vec<String> =
+                    with.iter().map(|(name, value)| format!(" {name}={}", value.source())).collect();
                 let _ = writeln!(out, "{indent}runbook {name}{}", with.concat());
             }
         }

@@ -126,13 +126,7 @@ impl Checking<'_> {
     }
 
     /// [`Checking::until`] for an expectation that is not a whole check.
-    pub async fn polled(
-        &self,
-        says: &str,
-        probe: &Probe,
-        expectation: &Expectation,
-        within: Option<Period>,
-    ) -> Judged {
+    pub async fn polled(&self, says: &str, probe: &Probe, expectation: &Expectation, within: Option<Period>) -> Judged {
         let started = tokio::time::Instant::now();
         let deadline = within.map_or(Duration::ZERO, Period::get);
         let mut pause = Duration::from_millis(200);

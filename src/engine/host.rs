@@ -8,7 +8,9 @@ use super::check::{Checking, Judged};
 use super::ending::Ending;
 use super::perform::{Flow, Halt, Stage};
 use super::scope::step_views;
-use crate::event::{ActionEnd, ActionKind, Event, FailureKind, HostVerdict, Moment, Outcome, Output, Progress, StepState};
+use crate::event::{
+    ActionEnd, ActionKind, Event, FailureKind, HostVerdict, Moment, Outcome, Output, Progress, StepState,
+};
 use crate::model::scope::StepView;
 use crate::model::{Action, Check, CommandSpec, EvalError, Probe, ProgramSpec, Scope, Target};
 use crate::plan::deed::{Deed, ready_action, ready_command};
@@ -49,13 +51,16 @@ impl Stage<'_> {
                 // the action had ended: only its checks are repeated. A bad end was decided about before the roll
                 StepState::Acted { end, .. } if well(leaf, &end) => self.leaf(unit, leaf, &at, From::Checks).await?,
                 StepState::Acted { end, .. } => self.end(&at, failed(FailureKind::Action, end.to_string())).await?,
-                StepState::Ended { acted: Some(end), outcome: Outcome::Failed { kind: FailureKind::Check, .. }, .. }
-                    if well(leaf, &end) =>
-                {
-                    self.leaf(unit, leaf, &at, From::Checks).await?
-                }
+                StepState::Ended {
+                    acted: Some(end),
+                    outcome: Outcome::Failed { kind: FailureKind::Check, .. },
+                    ..
+                } if well(leaf, &end) => self.leaf(unit, leaf, &at, From::Checks).await?,
                 // still failed or in doubt: it was not decided to be run again
-                StepState::Ended { outcome: Outcome::Failed { kind: FailureKind::Action, .. } | Outcome::InDoubt { .. }, .. }
+                StepState::Ended {
+                    outcome: Outcome::Failed { kind: FailureKind::Action, .. } | Outcome::InDoubt { .. },
+                    ..
+                }
                 | StepState::Running { .. } => return Ok(()),
                 StepState::NotStarted | StepState::Ended { .. } => self.leaf(unit, leaf, &at, From::Start).await?,
             };
@@ -143,7 +148,8 @@ impl Stage<'_> {
             }
         }
         if let Some(check) = &leaf.step.skip_if {
-            let verdicts = self.checking(unit, leaf, at, &check.probe, &[]).await.once(&check.probe, &check.expectation).await;
+            let verdicts =
+                self.checking(unit, leaf, at, &check.probe, &[]).await.once(&check.probe, &check.expectation).await;
             if super::check::all_hold(&verdicts) {
                 return Ok(Err(Outcome::Skipped { why: format!("already so: {}", check.says) }));
             }
@@ -171,7 +177,8 @@ impl Stage<'_> {
             let options = self.crew.options;
             let flagged = options.overrides.contains(&precondition.id) || options.overrides.contains(&id);
             if precondition.overridable && (options.emergency || flagged) {
-                let how = if flagged { crate::event::OverrideHow::Override } else { crate::event::OverrideHow::Emergency };
+                let how =
+                    if flagged { crate::event::OverrideHow::Override } else { crate::event::OverrideHow::Emergency };
                 let reason = options.reason.clone().unwrap_or_default();
                 self.record(Event::PreconditionOverridden { id, how, reason }).await?;
             } else {
@@ -185,7 +192,12 @@ impl Stage<'_> {
     /// Looks for those checks that compare with `before`, and keeps what was seen.
     async fn observe_before(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
         let compares = |check: &Check| {
-            check.expectation.expression.names().iter().any(|name| name.path.first().is_some_and(|part| part == "before"))
+            check
+                .expectation
+                .expression
+                .names()
+                .iter()
+                .any(|name| name.path.first().is_some_and(|part| part == "before"))
         };
         let mut observations = Vec::new();
         for (index, check) in leaf.step.checks.iter().enumerate().filter(|(_, check)| compares(check)) {
@@ -255,7 +267,8 @@ impl Stage<'_> {
         timeout: Option<Period>,
         target: &Target,
     ) -> Flow<Try> {
-        self.record(Event::StepStarted { at: at.clone(), attempt, kind: kind_of(action), command: deed.shown() }).await?;
+        self.record(Event::StepStarted { at: at.clone(), attempt, kind: kind_of(action), command: deed.shown() })
+            .await?;
         let started = tokio::time::Instant::now();
         let acted = |end: ActionEnd, stdout: Output, stderr: Output, took: Period, output_cut: bool| Event::StepActed {
             at: at.clone(),
@@ -335,8 +348,14 @@ impl Stage<'_> {
             return Ok(None);
         }
         let Some((unit, _)) = self.plan().leaf(&leaf.id) else { return Ok(None) };
-        let observation =
-            Observation { host: at.host.clone(), reply, took: Period::ZERO, rows: None, value: None, problems: Vec::new() };
+        let observation = Observation {
+            host: at.host.clone(),
+            reply,
+            took: Period::ZERO,
+            rows: None,
+            value: None,
+            problems: Vec::new(),
+        };
         self.capture_from(unit, leaf, at, &observation).await
     }
 
@@ -382,7 +401,8 @@ impl Stage<'_> {
                     return Ok(None);
                 }
                 let holds = judged.holds();
-                let why = judged.verdicts.iter().find_map(|verdict| verdict.verdict.why()).unwrap_or_default().to_owned();
+                let why =
+                    judged.verdicts.iter().find_map(|verdict| verdict.verdict.why()).unwrap_or_default().to_owned();
                 let observation = judged.verdicts.into_iter().find_map(|verdict| verdict.observation);
                 (observation, if holds { None } else { Some(why) })
             }
@@ -396,12 +416,8 @@ impl Stage<'_> {
             return Ok(None);
         }
         if let Some(observation) = observation {
-            self.record(Event::Observed {
-                at: at.clone(),
-                observation: observation.clone(),
-                show: probe.show.clone(),
-            })
-            .await?;
+            self.record(Event::Observed { at: at.clone(), observation: observation.clone(), show: probe.show.clone() })
+                .await?;
             if outcome.is_none() {
                 if let Some(broken) = self.capture_from(unit, leaf, at, &observation).await? {
                     return Ok(Some(broken));
@@ -606,10 +622,7 @@ fn ready(leaf: &Leaf, action: &Action, scope: &Scope, target: &Target) -> Result
     Ok((deed, timeout))
 }
 
-fn finished_try(
-    finished: Finished,
-    acted: &dyn Fn(ActionEnd, Output, Output, Period, bool) -> Event,
-) -> (Event, Try) {
+fn finished_try(finished: Finished, acted: &dyn Fn(ActionEnd, Output, Output, Period, bool) -> Event) -> (Event, Try) {
     let end = match finished.ended {
         Ended::Exited(code) => ActionEnd::Exited(code),
         Ended::TimedOut => ActionEnd::TimedOut,

@@ -25,7 +25,11 @@ impl Stage<'_> {
                 break;
             }
             self.crew.recorder.progress(&Progress::Waiting {
-                says: broken.iter().map(|(planned, why)| format!("{}: {why}", planned.id)).collect::<Vec<_>>().join("; "),
+                says: broken
+                    .iter()
+                    .map(|(planned, why)| format!("{}: {why}", planned.id))
+                    .collect::<Vec<_>>()
+                    .join("; "),
                 left: Period::seconds(left.as_secs()),
             });
             self.crew.interrupt.sleep(self.crew.options.wait_interval.get().min(left)).await;
@@ -98,7 +102,8 @@ impl Stage<'_> {
             if known {
                 continue;
             }
-            let how = if options.overrides.contains(&planned.id) { OverrideHow::Override } else { OverrideHow::Emergency };
+            let how =
+                if options.overrides.contains(&planned.id) { OverrideHow::Override } else { OverrideHow::Emergency };
             let reason = options.reason.clone().unwrap_or_default();
             self.record(Event::PreconditionOverridden { id: planned.id.clone(), how, reason }).await?;
         }

@@ -220,7 +220,8 @@ impl Rehearser<'_> {
                 Ok(true) => {}
                 Ok(false) => return Planned::Skip(format!("`{}` is false", condition.source().trim())),
                 // what depends on a capture cannot be known yet: it may take part
-                Err(_) if condition.names().iter().any(|name| name.path.first().is_some_and(|part| part == "steps")) => {}
+                Err(_)
+                    if condition.names().iter().any(|name| name.path.first().is_some_and(|part| part == "steps")) => {}
                 Err(error) => return Planned::Unready(error.to_string()),
             }
         }

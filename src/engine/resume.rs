@@ -59,11 +59,8 @@ impl Stage<'_> {
                 Verdict::Holds => return self.settled(at, true, format!("settle: {}", check.says)).await,
                 Verdict::Fails { why } => return self.settled(at, false, format!("settle: {why}")).await,
                 Verdict::Unknown { why } => {
-                    self.record(Event::Noted {
-                        at: Some(at.clone()),
-                        text: format!("settle could not decide: {why}"),
-                    })
-                    .await?;
+                    self.record(Event::Noted { at: Some(at.clone()), text: format!("settle could not decide: {why}") })
+                        .await?;
                 }
             }
         }
@@ -151,7 +148,9 @@ impl Stage<'_> {
             }
             Response::NoTerminal => Err(Halt::End(
                 Ending::Declined,
-                format!("{at} had failed, and there is no terminal to ask at: `resume --retry` runs failed actions again"),
+                format!(
+                    "{at} had failed, and there is no terminal to ask at: `resume --retry` runs failed actions again"
+                ),
             )),
             Response::Yes | Response::No | Response::Text(_) => {
                 Err(Halt::End(Ending::Declined, "the operator stopped".to_owned()))

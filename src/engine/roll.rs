@@ -81,9 +81,10 @@ impl Stage<'_> {
                         matches!(state.step(&at).outcome(), Some(Outcome::Excluded { .. }))
                     });
                     excluded
-                        || unit.leaves.iter().all(|leaf| {
-                            state.step(&StepHost::new(leaf.id.clone(), host.clone())).is_settled()
-                        })
+                        || unit
+                            .leaves
+                            .iter()
+                            .all(|leaf| state.step(&StepHost::new(leaf.id.clone(), host.clone())).is_settled())
                 };
                 unit.hosts.iter().filter(|host| !settled(host)).cloned().collect()
             })
@@ -116,9 +117,9 @@ impl Stage<'_> {
                 .recorder
                 .state(|state| {
                     let touched = |host: &HostName| {
-                        unit.leaves
-                            .iter()
-                            .any(|leaf| *state.step(&StepHost::new(leaf.id.clone(), host.clone())) != StepState::NotStarted)
+                        unit.leaves.iter().any(|leaf| {
+                            *state.step(&StepHost::new(leaf.id.clone(), host.clone())) != StepState::NotStarted
+                        })
                     };
                     waiting.iter().filter(|host| !touched(host)).cloned().collect::<Vec<_>>()
                 })

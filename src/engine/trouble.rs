@@ -98,7 +98,8 @@ impl Stage<'_> {
             }
             Choice::Done | Choice::NotDone => {
                 let done = choice == Choice::Done;
-                self.settled(at, done, if reason.is_empty() { "the operator's word".to_owned() } else { reason }).await?;
+                self.settled(at, done, if reason.is_empty() { "the operator's word".to_owned() } else { reason })
+                    .await?;
                 self.host(unit, &at.host).await?;
                 Ok(true)
             }

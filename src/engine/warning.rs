@@ -101,7 +101,10 @@ impl Stage<'_> {
             (true, Some(_), Some(typed)) => {
                 return Err(Halt::End(
                     Ending::Declined,
-                    format!("the warning {id} wants exactly this text: `--ack {id}={}`", crate::vocab::quote::shell_word(typed)),
+                    format!(
+                        "the warning {id} wants exactly this text: `--ack {id}={}`",
+                        crate::vocab::quote::shell_word(typed)
+                    ),
                 ));
             }
             (true, None, None) if options.emergency => Some(AckHow::Emergency),
@@ -133,7 +136,8 @@ impl Stage<'_> {
                 Ok(true)
             }
             None => {
-                self.record(Event::Answered { what: AskedWhat::Warning { id: id.clone() }, answer: Answer::No }).await?;
+                self.record(Event::Answered { what: AskedWhat::Warning { id: id.clone() }, answer: Answer::No })
+                    .await?;
                 Err(Halt::End(Ending::Declined, format!("the warning {id} was not acknowledged")))
             }
         }

@@ -85,7 +85,9 @@ impl Outcome {
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Ok => None,
-            Self::Failed { why, .. } | Self::Skipped { why } | Self::InDoubt { why } | Self::Excluded { why } => Some(why),
+            Self::Failed { why, .. } | Self::Skipped { why } | Self::InDoubt { why } | Self::Excluded { why } => {
+                Some(why)
+            }
         }
     }
 

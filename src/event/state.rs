@@ -93,7 +93,8 @@ impl StepState {
                 Outcome::Failed { kind: FailureKind::Action, .. } | Outcome::InDoubt { .. } => None,
                 Outcome::Ok
                 | Outcome::Failed {
-                    kind: FailureKind::Unreachable | FailureKind::Precondition | FailureKind::NotStarted | FailureKind::Check,
+                    kind:
+                        FailureKind::Unreachable | FailureKind::Precondition | FailureKind::NotStarted | FailureKind::Check,
                     ..
                 }
                 | Outcome::Skipped { .. }
@@ -106,7 +107,9 @@ impl StepState {
                     Some(Self::Ended { attempt: *attempt, acted: None, outcome: outcome.clone() })
                 }
                 Outcome::Ok
-                | Outcome::Failed { kind: FailureKind::Precondition | FailureKind::Action | FailureKind::Check, .. }
+                | Outcome::Failed {
+                    kind: FailureKind::Precondition | FailureKind::Action | FailureKind::Check, ..
+                }
                 | Outcome::Skipped { .. }
                 | Outcome::Excluded { .. } => None,
             },
@@ -122,20 +125,21 @@ impl StepState {
                 Some(Self::Ended { attempt: *attempt, acted: acted.clone(), outcome: outcome.clone() })
             }
             // a person settles doubt from outside: done means acted, its checks still to be evaluated
-            (Self::Running { attempt } | Self::Ended { attempt, outcome: Outcome::InDoubt { .. }, .. }, Turn::Settle { done }) => {
-                Some(if *done {
-                    Self::Acted { attempt: *attempt, end: ActionEnd::Done }
-                } else {
-                    Self::Ended {
-                        attempt: *attempt,
-                        acted: None,
-                        outcome: Outcome::Failed {
-                            kind: FailureKind::NotStarted,
-                            why: "an operator found that it had not taken effect".to_owned(),
-                        },
-                    }
-                })
-            }
+            (
+                Self::Running { attempt } | Self::Ended { attempt, outcome: Outcome::InDoubt { .. }, .. },
+                Turn::Settle { done },
+            ) => Some(if *done {
+                Self::Acted { attempt: *attempt, end: ActionEnd::Done }
+            } else {
+                Self::Ended {
+                    attempt: *attempt,
+                    acted: None,
+                    outcome: Outcome::Failed {
+                        kind: FailureKind::NotStarted,
+                        why: "an operator found that it had not taken effect".to_owned(),
+                    },
+                }
+            }),
             (
                 Self::NotStarted | Self::Running { .. } | Self::Acted { .. } | Self::Ended { .. },
                 Turn::Start { .. } | Turn::Act { .. } | Turn::End { .. } | Turn::Settle { .. },
@@ -312,7 +316,9 @@ impl RunState {
             Event::ObservedBefore { at, observations } => {
                 self.before.insert(at.clone(), observations.clone());
             }
-            Event::StepStarted { at, attempt, .. } => self.turn(at, "step-started", &Turn::Start { attempt: *attempt })?,
+            Event::StepStarted { at, attempt, .. } => {
+                self.turn(at, "step-started", &Turn::Start { attempt: *attempt })?
+            }
             Event::StepActed { at, attempt, end, .. } => {
                 self.turn(at, "step-acted", &Turn::Act { attempt: *attempt, end: end.clone() })?;
             }

@@ -69,7 +69,8 @@ impl Expectation {
         }
         match self.quantifier {
             Quantifier::Expect => self.whole(&scope, &|| {
-                let rows: usize = observations.iter().filter_map(|o| o.rows.as_ref()).map(|table| table.rows.len()).sum();
+                let rows: usize =
+                    observations.iter().filter_map(|o| o.rows.as_ref()).map(|table| table.rows.len()).sum();
                 format!("{rows} rows on {} hosts", observations.len())
             }),
             Quantifier::Every | Quantifier::None => {
@@ -99,7 +100,8 @@ impl Expectation {
             return None;
         }
         let known = |name: &str| {
-            (self.over_all && name == "host") || tables.iter().any(|table| table.columns.iter().any(|column| column == name))
+            (self.over_all && name == "host")
+                || tables.iter().any(|table| table.columns.iter().any(|column| column == name))
         };
         let expression = &self.expression;
         let mut roots = expression.names().iter().filter_map(|used| used.path.first());
@@ -165,7 +167,11 @@ fn seen(observation: &Observation) -> String {
         (Reply::Command { .. } | Reply::Http { .. } | Reply::Tcp { .. }, Some(rows)) => rows,
         (Reply::Command { exit, stdout, stderr }, None) => {
             let text = if stdout.trim().is_empty() { stderr } else { stdout };
-            if text.trim().is_empty() { format!("exit {exit}, no output") } else { format!("exit {exit}, `{}`", first(text)) }
+            if text.trim().is_empty() {
+                format!("exit {exit}, no output")
+            } else {
+                format!("exit {exit}, `{}`", first(text))
+            }
         }
         (Reply::Tcp { reply }, None) => format!("the answer was `{}`", first(reply)),
         (Reply::Http { status, body, .. }, None) => format!("HTTP {status}, `{}`", first(body)),

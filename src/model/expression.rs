@@ -114,7 +114,9 @@ pub enum EvalError {
         message: String,
     },
     /// A secret stands where secrets are not allowed.
-    #[error("{location}: the secret `{name}` may only be used in `env:`, `stdin:`, HTTP headers and bodies, and there as it is")]
+    #[error(
+        "{location}: the secret `{name}` may only be used in `env:`, `stdin:`, HTTP headers and bodies, and there as it is"
+    )]
     Secret {
         /// The expression's place.
         location: Location,
@@ -156,18 +158,94 @@ fn seconds(value: &Value) -> Result<Value, Error> {
 
 /// Names of all filters, for `did you mean`.
 pub const FILTERS: &[&str] = &[
-    "abs", "attr", "batch", "bool", "capitalize", "chain", "count", "d", "default", "dictsort", "e", "escape", "first",
-    "float", "format", "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower",
-    "map", "max", "min", "pprint", "raw", "reject", "rejectattr", "replace", "reverse", "round", "safe",
-    "seconds", "select", "selectattr", "slice", "sort", "split", "string", "sum", "title", "tojson", "trim", "unique",
-    "upper", "zip",
+    "abs",
+    "attr",
+    "batch",
+    "bool",
+    "capitalize",
+    "chain",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "e",
+    "escape",
+    "first",
+    "float",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "pprint",
+    "raw",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "safe",
+    "seconds",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "unique",
+    "upper",
+    "zip",
 ];
 
 /// Names of all tests, for `did you mean`.
 pub const TESTS: &[&str] = &[
-    "boolean", "containing", "defined", "divisibleby", "endingwith", "eq", "even", "false", "filter", "float", "ge",
-    "gt", "in", "integer", "iterable", "le", "lower", "lt", "mapping", "matching", "ne", "none", "number", "odd",
-    "sameas", "sequence", "startingwith", "string", "test", "true", "undefined", "upper", "equalto", "greaterthan",
+    "boolean",
+    "containing",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "even",
+    "false",
+    "filter",
+    "float",
+    "ge",
+    "gt",
+    "in",
+    "integer",
+    "iterable",
+    "le",
+    "lower",
+    "lt",
+    "mapping",
+    "matching",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sameas",
+    "sequence",
+    "startingwith",
+    "string",
+    "test",
+    "true",
+    "undefined",
+    "upper",
+    "equalto",
+    "greaterthan",
     "lessthan",
 ];
 
@@ -258,7 +336,10 @@ impl Expression {
             message: error_text(&error),
         })?;
         if value.is_undefined() {
-            return Err(EvalError::Undefined { location: self.location.clone(), name: self.inner.source.trim().to_owned() });
+            return Err(EvalError::Undefined {
+                location: self.location.clone(),
+                name: self.inner.source.trim().to_owned(),
+            });
         }
         Ok(value)
     }
@@ -292,7 +373,9 @@ impl Serialize for Expression {
 
 /// Compiles `guarded`, which is `source` with its comparisons guarded.
 fn compile(source: &str, guarded: &str) -> Result<minijinja::Expression<'static, 'static>, ExpressionFault> {
-    ENVIRONMENT.compile_expression_owned(guarded.to_owned()).map_err(|error| fault(&error_text(&error), source.len() - source.trim_start().len()))
+    ENVIRONMENT
+        .compile_expression_owned(guarded.to_owned())
+        .map_err(|error| fault(&error_text(&error), source.len() - source.trim_start().len()))
 }
 
 fn syntax_fault(error: &Error, source: &str) -> ExpressionFault {
@@ -302,7 +385,12 @@ fn syntax_fault(error: &Error, source: &str) -> ExpressionFault {
         found.hint = Some("write `not …`".to_owned());
     } else if source.contains("&&") || source.contains("||") {
         found.hint = Some("write `and`, `or`".to_owned());
-    } else if source.contains('=') && !source.contains("==") && !source.contains("!=") && !source.contains(">=") && !source.contains("<=") {
+    } else if source.contains('=')
+        && !source.contains("==")
+        && !source.contains("!=")
+        && !source.contains(">=")
+        && !source.contains("<=")
+    {
         found.hint = Some("write `==` to compare".to_owned());
     }
     found
@@ -517,8 +605,12 @@ fn operand(expr: &Expr<'_>) -> Operand {
             _ => Operand::Other,
         },
         Expr::UnaryOp(node) if matches!(node.expr, Expr::Const(_)) => operand(&node.expr),
-        Expr::Filter(node) if matches!(node.name, "length" | "count" | "int" | "float" | "seconds" | "sum") => Operand::Number,
-        Expr::Filter(node) if matches!(node.name, "trim" | "lower" | "upper" | "join" | "string" | "replace") => Operand::Text,
+        Expr::Filter(node) if matches!(node.name, "length" | "count" | "int" | "float" | "seconds" | "sum") => {
+            Operand::Number
+        }
+        Expr::Filter(node) if matches!(node.name, "trim" | "lower" | "upper" | "join" | "string" | "replace") => {
+            Operand::Text
+        }
         other => path_of(other).map_or(Operand::Other, Operand::Name),
     }
 }

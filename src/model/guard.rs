@@ -67,7 +67,10 @@ fn compare(op: &str, left: &Value, right: &Value) -> Result<bool, Error> {
                 ValueKind::Seq | ValueKind::Iterable => {
                     let items: Vec<Value> = right.try_iter()?.collect();
                     // a list of other kinds alone can never hold it: somebody forgot a type
-                    if a.is_some() && !items.is_empty() && items.iter().all(|item| class(item).is_some_and(|c| Some(c) != a)) {
+                    if a.is_some()
+                        && !items.is_empty()
+                        && items.iter().all(|item| class(item).is_some_and(|c| Some(c) != a))
+                    {
                         return mixed();
                     }
                     items.contains(left)

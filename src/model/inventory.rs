@@ -184,9 +184,9 @@ impl Inventory {
         let here = Target::here();
         Some(Target {
             name: name.clone(),
-            address: settings.address.unwrap_or_else(|| {
-                if name.is_here() { here.address } else { name.as_str().to_owned() }
-            }),
+            address: settings
+                .address
+                .unwrap_or_else(|| if name.is_here() { here.address } else { name.as_str().to_owned() }),
             port: settings.port,
             user: settings.user,
             transport: settings.transport.unwrap_or(if name.is_here() { Transport::Local } else { Transport::Ssh }),

@@ -164,7 +164,9 @@ impl Parse {
             let pair = match separator {
                 Some(separator) => line.split_once(separator).map(|(key, value)| (key.trim(), value.trim())),
                 None => Some(match line.split_once(|ch: char| ch.is_whitespace() || ch == '=') {
-                    Some((key, value)) => (key.trim_end_matches(':'), value.trim_start_matches(['=', ' ', '\t']).trim()),
+                    Some((key, value)) => {
+                        (key.trim_end_matches(':'), value.trim_start_matches(['=', ' ', '\t']).trim())
+                    }
                     None => (line.trim_end_matches([':', '=']), ""),
                 }),
             };
@@ -392,11 +394,10 @@ mod tests {
             &[("n", ColumnType::Integer)],
         );
         let read = table.read("NAME N REST\na 5 b c d\n");
-        assert_eq!(read.rows.unwrap().rows, [vec![
-            Datum::Text("a".into()),
-            Datum::Integer(5),
-            Datum::Text("b c d".into())
-        ]]);
+        assert_eq!(
+            read.rows.unwrap().rows,
+            [vec![Datum::Text("a".into()), Datum::Integer(5), Datum::Text("b c d".into())]]
+        );
         assert_eq!(table.read("H\na five b\n").problems, ["n: `five` is not a whole number"]);
 
         let pairs = parse(Shape::Pairs { separator: None }, None, &[("RUNTIME", ColumnType::Integer)]);

@@ -122,7 +122,14 @@ impl Scope {
                     .iter()
                     .map(|(host, captured)| {
                         let inner = strict(&format!("{path}.on.{host}.captured"), json_map(captured), &misses);
-                        (host.clone(), strict(&format!("{path}.on.{host}"), BTreeMap::from([("captured".to_owned(), inner)]), &misses))
+                        (
+                            host.clone(),
+                            strict(
+                                &format!("{path}.on.{host}"),
+                                BTreeMap::from([("captured".to_owned(), inner)]),
+                                &misses,
+                            ),
+                        )
                     })
                     .collect();
                 let entry = BTreeMap::from([
@@ -148,8 +155,10 @@ impl Scope {
     /// This scope with `before`: the same host's observation before the step.
     #[must_use]
     pub fn with_before(self, observation: &Observation) -> Self {
-        let entries =
-            observation_names(observation, &self.misses).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let entries = observation_names(observation, &self.misses)
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         self.with_map("before", entries)
     }
 
@@ -319,6 +328,8 @@ fn json_value(json: &serde_json::Value) -> Value {
         },
         Json::String(text) => Value::from(text.as_str()),
         Json::Array(items) => Value::from(items.iter().map(json_value).collect::<Vec<_>>()),
-        Json::Object(map) => Value::from_pairs(map.iter().map(|(key, value)| (Value::from(key.as_str()), json_value(value)))),
+        Json::Object(map) => {
+            Value::from_pairs(map.iter().map(|(key, value)| (Value::from(key.as_str()), json_value(value))))
+        }
     }
 }

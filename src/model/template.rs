@@ -43,11 +43,7 @@ pub enum Piece {
 impl Template {
     /// Cuts `source`, which stands at `location`, and parses its expressions. `place` gives the location of a byte
     /// offset in `source`.
-    pub fn parse(
-        source: &str,
-        location: Location,
-        place: &dyn Fn(usize) -> Location,
-    ) -> Result<Self, ExpressionFault> {
+    pub fn parse(source: &str, location: Location, place: &dyn Fn(usize) -> Location) -> Result<Self, ExpressionFault> {
         let mut pieces = Vec::new();
         let mut rest = 0;
         while let Some(found) = source[rest..].find("${{") {

@@ -71,9 +71,7 @@ pub fn ready_action(action: &Action, sudo: Option<&Sudo>, scope: &Scope, target:
                 sudo: user(None, sudo, target),
             })
         }
-        Action::Http(spec) => {
-            Deed::Http { request: ready_request(spec, scope)?, statuses: spec.statuses.clone() }
-        }
+        Action::Http(spec) => Deed::Http { request: ready_request(spec, scope)?, statuses: spec.statuses.clone() },
         Action::Manual { says } => Deed::Manual(says.text(scope)?),
         Action::Wait { length } => Deed::Wait(length.period(scope)?),
     })
@@ -88,9 +86,7 @@ pub fn ready_command(
 ) -> Result<Command, EvalError> {
     let program = match &spec.program {
         ProgramSpec::Shell(text) => Program::Shell(text.shell(scope)?),
-        ProgramSpec::Argv(words) => {
-            Program::Argv(words.iter().map(|word| word.text(scope)).collect::<Result<_, _>>()?)
-        }
+        ProgramSpec::Argv(words) => Program::Argv(words.iter().map(|word| word.text(scope)).collect::<Result<_, _>>()?),
         // a whole command of the inventory's author: quoting it would make one word of it
         ProgramSpec::Command(text) => Program::Shell(text.text(scope)?),
         ProgramSpec::Script { file, args } => Program::Script {
@@ -170,6 +166,9 @@ fn copy_text(dest: &str, mode: Option<&str>, owner: Option<&str>) -> String {
     if let Some(owner) = owner {
         text.push_str(&format!("chown {} \"$t\"\n", quote::shell_word(owner)));
     }
-    text.push_str(&format!("chmod {} \"$t\"\nmv -f \"$t\" {dest}\ntrap - EXIT\n", quote::shell_word(mode.unwrap_or("0644"))));
+    text.push_str(&format!(
+        "chmod {} \"$t\"\nmv -f \"$t\" {dest}\ntrap - EXIT\n",
+        quote::shell_word(mode.unwrap_or("0644"))
+    ));
     text
 }

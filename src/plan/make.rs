@@ -171,13 +171,7 @@ struct Inside<'a> {
 
 impl<'a> Inside<'a> {
     fn top(runbook: &'a Runbook) -> Self {
-        Self {
-            runbook,
-            scope: ScopeId(0),
-            prefix: String::new(),
-            conditions: Vec::new(),
-            sudo: runbook.sudo.clone(),
-        }
+        Self { runbook, scope: ScopeId(0), prefix: String::new(), conditions: Vec::new(), sudo: runbook.sudo.clone() }
     }
 
     fn id(&self, id: &str) -> StepId {
@@ -201,10 +195,9 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn runbook(&mut self, runbook: &Runbook, inside: &Inside<'_>) -> Result<(), PlanError> {
-        let name = std::path::Path::new(&*runbook.file).file_name().map_or_else(
-            || runbook.name.clone(),
-            |name| name.to_string_lossy().into_owned(),
-        );
+        let name = std::path::Path::new(&*runbook.file)
+            .file_name()
+            .map_or_else(|| runbook.name.clone(), |name| name.to_string_lossy().into_owned());
         self.keep_text(&name, runbook.text.as_bytes());
         for precondition in &runbook.preconditions {
             let hosts = self.probe_hosts(&precondition.check.probe, inside, None, &precondition.check.location)?;
@@ -238,8 +231,7 @@ impl Maker<'_> {
         // --limit narrows actions, never probes; in a runbook that only looks it narrows what is looked at
         let limited = |host: &HostName| self.limit.as_ref().is_none_or(|limit| host.is_here() || limit.contains(host));
         let narrows = changes || !self.changes;
-        let mut hosts: Vec<HostName> =
-            all_hosts.iter().filter(|host| !narrows || limited(host)).cloned().collect();
+        let mut hosts: Vec<HostName> = all_hosts.iter().filter(|host| !narrows || limited(host)).cloned().collect();
 
         let scope = self.run.scope(&self.scopes[inside.scope.0]);
         let rolled = self.rollout(&step.rollout, &scope, &mut hosts, changes, block)?;
@@ -378,7 +370,8 @@ impl Maker<'_> {
         let sudo = step.sudo.clone().or_else(|| around.sudo.clone());
         let mut collect = step.on_failure.collect.clone();
         collect.extend(around.collect.iter().cloned());
-        let then = if step.on_failure.then == crate::model::Then::default() { around.then } else { step.on_failure.then };
+        let then =
+            if step.on_failure.then == crate::model::Then::default() { around.then } else { step.on_failure.then };
         let leaf = |kind| Leaf {
             id: id.clone(),
             step: Arc::new(step.clone()),

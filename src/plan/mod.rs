@@ -15,4 +15,6 @@ pub use bind::{BindError, Given};
 pub use deed::{Deed, Glance, ready_probe};
 pub use file::{PlanFile, PlanFileError};
 pub use make::{Making, PlanError, RunFacts};
-pub use outline::{Floor, Leaf, LeafKind, Plan, PlannedCheck, PlannedPrecondition, PlannedWarning, ScopeId, TextKept, Unit};
+pub use outline::{
+    Floor, Leaf, LeafKind, Plan, PlannedCheck, PlannedPrecondition, PlannedWarning, ScopeId, TextKept, Unit,
+};

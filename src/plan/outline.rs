@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::event::{HostEntry, StepEntry, TextEntry};
 use crate::model::{
-    Action, Check, CommandSpec, Expectation, Expression, Params, Precondition, Probe, Retry, Runbook, Scope, Step, Sudo,
-    Target, Template, Then, Warning,
+    Action, Check, CommandSpec, Expectation, Expression, Params, Precondition, Probe, Retry, Runbook, Scope, Step,
+    Sudo, Target, Template, Then, Warning,
 };
 use crate::vocab::{Digest, HostName, Period, StepId};
 

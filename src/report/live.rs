@@ -256,9 +256,9 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use indicatif::{InMemoryTerm, TermLike as _};
     use crate::report::sample::{self, Tape};
     use crate::report::{Closing, Keeper, Sink};
+    use indicatif::{InMemoryTerm, TermLike as _};
 
     /// A terminal that is a file, and what was written to it.
     fn terminal() -> (Term, impl Fn() -> String) {

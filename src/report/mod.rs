@@ -47,5 +47,5 @@ pub use plain::Plain;
 pub use sink::{Data, Sink};
 pub use story::{Keeper, Story};
 pub use style::{Role, Styles};
-pub use telling::Telling;
 pub use table::{Fit, Table};
+pub use telling::Telling;

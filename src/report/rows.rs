@@ -73,7 +73,8 @@ impl Rows {
                 None => {
                     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
                     let style = ProgressStyle::with_template("{msg}");
-                    let bar = self.multi.add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())));
+                    let bar =
+                        self.multi.add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())));
                     self.bars.push((bar, String::new()));
                 }
             }

@@ -50,10 +50,7 @@ pub fn ways(story: &Story, exit: u8, program: &str) -> Vec<Way> {
         4 => {
             ways.extend(command.answered(story, &refused));
         }
-        6 => ways.push(Way {
-            when: "Again, when the other run is over".to_owned(),
-            words: command.again(story),
-        }),
+        6 => ways.push(Way { when: "Again, when the other run is over".to_owned(), words: command.again(story) }),
         8 if story.is_resumable() => ways.push(Way {
             when: "Look at the change, and accept it".to_owned(),
             words: with(&command.resume(), ["--accept-changes"]),

@@ -27,7 +27,10 @@ pub(super) fn run(path: &Path) -> Result<(Inventory, Arc<SourceText>), Box<Diagn
     let fault = |message: String| Box::new(Diagnostic::error("executable-inventory", message).in_file(&name));
     // a path without a slash would be looked for in PATH
     let program = if path.components().count() == 1 { Path::new(".").join(path) } else { path.to_owned() };
-    #[expect(clippy::disallowed_methods, reason = "an inventory is asked before there is a host to have a transport to")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an inventory is asked before there is a host to have a transport to"
+    )]
     let output = std::process::Command::new(program)
         .arg("--list")
         .stdin(Stdio::null())
@@ -39,8 +42,8 @@ pub(super) fn run(path: &Path) -> Result<(Inventory, Arc<SourceText>), Box<Diagn
         return Err(fault(format!("the inventory failed ({}): {}", output.status, neutral::one_line(last))));
     }
     let text = String::from_utf8(output.stdout).map_err(|_| fault("the inventory does not print UTF-8".to_owned()))?;
-    let json: Json = serde_json::from_str(&text)
-        .map_err(|error| fault(format!("the inventory does not print JSON: {error}")))?;
+    let json: Json =
+        serde_json::from_str(&text).map_err(|error| fault(format!("the inventory does not print JSON: {error}")))?;
     let inventory = read(&json).map_err(fault)?;
     Ok((inventory, SourceText::new(name, text)))
 }
@@ -109,14 +112,17 @@ fn add_host(inventory: &mut Inventory, name: &str, hostvars: &Map<String, Json>)
 
 /// Ansible's connection variables as settings, the others as variables.
 fn settings(vars: &Map<String, Json>) -> Settings {
-    let text = |names: [&str; 2]| names.iter().find_map(|name| vars.get(*name)).and_then(Json::as_str).map(str::to_owned);
+    let text =
+        |names: [&str; 2]| names.iter().find_map(|name| vars.get(*name)).and_then(Json::as_str).map(str::to_owned);
     let port = vars.get("ansible_port").or_else(|| vars.get("ansible_ssh_port")).and_then(|port| match port {
         Json::Number(number) => number.as_u64().and_then(|port| u16::try_from(port).ok()),
         Json::String(text) => text.parse().ok(),
         _ => None,
     });
     let sudo = match vars.get("ansible_become") {
-        Some(Json::Bool(true)) => Some(Sudo::User(text(["ansible_become_user", "ansible_sudo_user"]).unwrap_or("root".into()))),
+        Some(Json::Bool(true)) => {
+            Some(Sudo::User(text(["ansible_become_user", "ansible_sudo_user"]).unwrap_or("root".into())))
+        }
         Some(Json::Bool(false)) => Some(Sudo::No),
         _ => None,
     };
@@ -149,7 +155,10 @@ mod tests {
         });
         let inventory = read(&json).unwrap();
         let target = inventory.target(&HostName::new("a1")).unwrap();
-        assert_eq!((target.address.as_str(), target.port, target.user.as_deref()), ("10.0.0.1", Some(2222), Some("ops")));
+        assert_eq!(
+            (target.address.as_str(), target.port, target.user.as_deref()),
+            ("10.0.0.1", Some(2222), Some("ops"))
+        );
         assert_eq!(target.groups, ["web"]);
         assert_eq!(target.vars["color"], "red");
         assert_eq!(target.vars["restart"], "x");

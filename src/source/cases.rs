@@ -38,7 +38,9 @@ fn valid_runbooks_load_without_a_complaint() {
     }
     assert_eq!(book.book().systems.len(), 2);
     assert_eq!(book.names(), ["checklist", "everything", "restart-jobs"]);
-    assert!(matches!(book.runbook("restart-job"), Err(LoadError::Unknown { near: Some(near), .. }) if near == "restart-jobs"));
+    assert!(
+        matches!(book.runbook("restart-job"), Err(LoadError::Unknown { near: Some(near), .. }) if near == "restart-jobs")
+    );
 }
 
 /// Compares `shown` with the text committed at `path`.
@@ -115,7 +117,8 @@ fn schemas_and_reader_agree() {
         (validator(SchemaKind::Runbook), validator(SchemaKind::Inventory), validator(SchemaKind::Book));
     for name in ["checklist", "everything", "restart-jobs"] {
         let file = foreign(&dir("valid").join(format!("{name}.yaml"))).unwrap();
-        let errors: Vec<String> = runbooks.iter_errors(&file).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        let errors: Vec<String> =
+            runbooks.iter_errors(&file).map(|error| format!("{}: {error}", error.instance_path())).collect();
         assert!(errors.is_empty(), "{name}: {errors:#?}");
     }
     assert!(inventories.is_valid(&foreign(&dir("valid/inventory.yaml")).unwrap()));
@@ -167,8 +170,40 @@ enum Mutation {
 
 fn mutation() -> impl Strategy<Value = Mutation> {
     let pieces = proptest::sample::select(vec![
-        "${{", "}}", "'", "\"", "{", "}", "[", "]", ":", ": ", "&a ", "*a", "!x ", "|", ">-\n", "\n", "\t", "\u{0}", "\u{1b}[2J",
-        "\u{feff}", "\r\n", "ü", "null", "~", "-", "- ", "#", "<<: ", "---\n", "steps: ", "every: ", "(?<", "\\", " | raw ",
+        "${{",
+        "}}",
+        "'",
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ": ",
+        "&a ",
+        "*a",
+        "!x ",
+        "|",
+        ">-\n",
+        "\n",
+        "\t",
+        "\u{0}",
+        "\u{1b}[2J",
+        "\u{feff}",
+        "\r\n",
+        "ü",
+        "null",
+        "~",
+        "-",
+        "- ",
+        "#",
+        "<<: ",
+        "---\n",
+        "steps: ",
+        "every: ",
+        "(?<",
+        "\\",
+        " | raw ",
     ]);
     prop_oneof![
         any::<usize>().prop_map(Mutation::Delete),
@@ -272,9 +307,11 @@ fn mutate_files(count: u32, seed: u8) {
     for file in ["bin/look.sh", "bin/start.sh", "checklist.yaml"] {
         std::fs::copy(dir("valid").join(file), scratch.path().join(file)).unwrap();
     }
-    let seeds = ["inventory.yaml", "restart-jobs.yaml", "everything.yaml"].map(|name| std::fs::read(dir("valid").join(name)).unwrap());
+    let seeds = ["inventory.yaml", "restart-jobs.yaml", "everything.yaml"]
+        .map(|name| std::fs::read(dir("valid").join(name)).unwrap());
     let fleet = fleet("valid");
-    let config = ProptestConfig { cases: count, failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases: count, failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::default() };
     let strategy = (0..seeds.len(), proptest::collection::vec(mutation(), 1..5));
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]))
         .run(&strategy, |(file, mutations)| {
@@ -282,7 +319,11 @@ fn mutate_files(count: u32, seed: u8) {
             for mutation in &mutations {
                 mutate(&mut bytes, mutation);
             }
-            if file == 0 { survive_inventory(scratch.path(), &bytes) } else { survive(scratch.path(), &bytes, &fleet) }
+            if file == 0 {
+                survive_inventory(scratch.path(), &bytes)
+            } else {
+                survive(scratch.path(), &bytes, &fleet)
+            }
             Ok(())
         })
         .unwrap();
@@ -294,7 +335,8 @@ fn exotic_files_are_survived() {
     let fleet = Inventory::default();
     let deep: String = (0..300).map(|level| " ".repeat(level) + "a:\n").collect();
     let crlf = std::fs::read_to_string(dir("valid/checklist.yaml")).unwrap().replace('\n', "\r\n");
-    let expression = format!("title: T\nsteps: [{{ id: a, manual: M, if: \"{}1{}\" }}]\n", "(".repeat(5_000), ")".repeat(5_000));
+    let expression =
+        format!("title: T\nsteps: [{{ id: a, manual: M, if: \"{}1{}\" }}]\n", "(".repeat(5_000), ")".repeat(5_000));
     for text in [
         format!("title: {}\n", "x".repeat(900_000)),
         format!("{}: x\n", "k".repeat(900_000)),
@@ -355,7 +397,10 @@ fn inventories_are_layered() {
     let target = |name: &str| whole.target(&crate::vocab::HostName::new(name)).unwrap();
     assert_eq!(target("dfw-imp02").address, "10.0.0.12");
     assert_eq!(target("dfw-imp02").ssh_config.unwrap(), dir("valid/ssh.conf"));
-    assert_eq!((&target("va-web02").vars["version"], &target("va-web02").vars["mode"]), (&"1.10".into(), &"0644".into()));
+    assert_eq!(
+        (&target("va-web02").vars["version"], &target("va-web02").vars["mode"]),
+        (&"1.10".into(), &"0644".into())
+    );
     assert_eq!(target("va-web02").vars["weight"], 3);
     assert_eq!(target("va-web01").user.as_deref(), Some("www"));
 }

@@ -117,7 +117,8 @@ impl Diagnostic {
         if name.len() > LONGEST {
             return self;
         }
-        let near = crate::model::scope::nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+        let near =
+            crate::model::scope::nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
         self.maybe_help(near)
     }
 

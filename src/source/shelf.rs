@@ -131,8 +131,14 @@ impl BookSource {
             let files = BookFiles::new(&self.dir);
             let none = BTreeMap::new();
             let include = |_: &str| Include::Unknown(None);
-            let low =
-                Lowering { cx: &cx, files: &files, shared: &none, own: BTreeMap::new(), include: &include, is_book: true };
+            let low = Lowering {
+                cx: &cx,
+                files: &files,
+                shared: &none,
+                own: BTreeMap::new(),
+                include: &include,
+                is_book: true,
+            };
             (self.book, self.shared) = lower::book(&self.dir, &raw, &low);
         }
         self.text = Some(text);
@@ -218,7 +224,13 @@ impl BookSource {
             out.extend(loaded.faults.clone());
             if let (Some(runbook), Some(source)) = (&loaded.runbook, &loaded.source) {
                 let sources: Vec<Arc<SourceText>> = std::iter::once(source).chain(&self.text).cloned().collect();
-                let subject = Subject { runbook, sources: &sources, declared: &loaded.declared, incomplete: loaded.faults.has_errors(), inventory };
+                let subject = Subject {
+                    runbook,
+                    sources: &sources,
+                    declared: &loaded.declared,
+                    incomplete: loaded.faults.has_errors(),
+                    inventory,
+                };
                 out.extend(lint::lint(&subject));
             }
         }
@@ -294,5 +306,6 @@ impl BookSource {
 /// Why `name` cannot name a runbook, if it cannot: names travel into command lines, file names and the wiki.
 fn bad_name(name: &str) -> Option<String> {
     let cx = Context::new(SourceText::new("", ""));
-    (!is_ident(name, &(0..0), &cx)).then(|| format!("`{name}` cannot name a runbook: names are letters, digits, `-` and `_`"))
+    (!is_ident(name, &(0..0), &cx))
+        .then(|| format!("`{name}` cannot name a runbook: names are letters, digits, `-` and `_`"))
 }

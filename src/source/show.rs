@@ -97,7 +97,11 @@ impl Diagnostics {
                 (_, 1) => severity.word().to_owned(),
                 _ => format!("{}s", severity.word()),
             };
-            Some(if severity == Severity::Advice && count == 1 { "1 piece of advice".to_owned() } else { format!("{count} {word}") })
+            Some(if severity == Severity::Advice && count == 1 {
+                "1 piece of advice".to_owned()
+            } else {
+                format!("{count} {word}")
+            })
         });
         counts.collect::<Vec<_>>().join(", ")
     }
@@ -123,8 +127,7 @@ fn snippet<'a>(labels: &[(&Label, AnnotationKind)]) -> Snippet<'a, annotate_snip
     let mut moved: Vec<Span> = vec![0..0; spans.len()];
     for index in first..=last {
         let line = source.line(index);
-        let inside: Vec<usize> =
-            (0..spans.len()).filter(|at| source.line_of(spans[*at].start) == index).collect();
+        let inside: Vec<usize> = (0..spans.len()).filter(|at| source.line_of(spans[*at].start) == index).collect();
         let mut from = line.start;
         let mut to = line.end;
         if line.len() > REACH * 6 {

@@ -140,7 +140,8 @@ pub(super) fn read_bytes(path: &Path, name: &str, largest: u64) -> Result<Vec<u8
         return Err(refuse("not-a-file", "this is no regular file".to_owned()));
     }
     let too_large = || {
-        let limit = if largest >= 1024 * 1024 { format!("{} MB", largest / 1024 / 1024) } else { format!("{largest} bytes") };
+        let limit =
+            if largest >= 1024 * 1024 { format!("{} MB", largest / 1024 / 1024) } else { format!("{largest} bytes") };
         refuse("too-large", format!("the file is larger than {limit}"))
     };
     if meta.len() > largest {

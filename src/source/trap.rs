@@ -21,12 +21,16 @@ pub(super) fn syntax(source: &Arc<SourceText>, error: &ScanError) -> Diagnostic 
         ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
             "a text in quotes ends here, and more follows".to_owned(),
             Some(if is_expression {
-                "an expression that begins with a quote needs quotes around the whole: `expect: \"'ok' in stdout\"`".to_owned()
+                "an expression that begins with a quote needs quotes around the whole: `expect: \"'ok' in stdout\"`"
+                    .to_owned()
             } else {
                 "put the whole value in quotes of the other kind, or write it as a block behind `|`".to_owned()
             }),
         ),
-        ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed | ErrorKind::TabInIndentation | ErrorKind::TabAtBlockScalarStart => {
+        ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabNotAllowed
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabAtBlockScalarStart => {
             ("a tab stands where the line is indented".to_owned(), Some("indent with blanks".to_owned()))
         }
         ErrorKind::UnexpectedCharacter { character: ch @ ('@' | '`' | '%') } => (
@@ -39,22 +43,30 @@ pub(super) fn syntax(source: &Arc<SourceText>, error: &ScanError) -> Diagnostic 
         ),
         ErrorKind::MappingValueNotAllowed => (
             "a second `: ` stands where a value is".to_owned(),
-            Some("put a value that holds `: ` in quotes, or write it as a block behind `|`; or check the indentation".to_owned()),
+            Some(
+                "put a value that holds `: ` in quotes, or write it as a block behind `|`; or check the indentation"
+                    .to_owned(),
+            ),
         ),
         ErrorKind::MissingAnchorOrAliasName => (
             "a text without quotes cannot begin with `*` or `&`".to_owned(),
             Some("put the value in quotes".to_owned()),
         ),
-        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator if text[line.clone()].contains("${{") => (
-            "inside `{ … }` and `[ … ]` an interpolation needs quotes".to_owned(),
-            Some("write `\"${{ … }}\"`".to_owned()),
-        ),
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator
+            if text[line.clone()].contains("${{") =>
+        {
+            (
+                "inside `{ … }` and `[ … ]` an interpolation needs quotes".to_owned(),
+                Some("write `\"${{ … }}\"`".to_owned()),
+            )
+        }
         ErrorKind::InvalidColonPlacement => (
             "a `:` stands where none may".to_owned(),
             Some("check that the quotes, `[` and `{` before it are closed".to_owned()),
         ),
         ErrorKind::UnknownAnchor if is_expression || text[at..].starts_with('*') => (
-            "a text without quotes cannot begin with `*`: it names an anchor, and there is none of this name".to_owned(),
+            "a text without quotes cannot begin with `*`: it names an anchor, and there is none of this name"
+                .to_owned(),
             Some("put the value in quotes".to_owned()),
         ),
         ErrorKind::UnclosedFlowCollection { open } => (
@@ -86,5 +98,7 @@ pub(super) fn tag(source: &Arc<SourceText>, span: Span, text: &str) -> Diagnosti
         let rest = if text.is_empty() { String::new() } else { format!(" {text}") };
         format!("to negate write `not {name}{rest}`; a text that begins with `!` needs quotes: `\"{written}{rest}\"`")
     };
-    Diagnostic::error("tag", format!("`{written}` is a YAML tag, and the language has none")).at(source, span, "").help(help)
+    Diagnostic::error("tag", format!("`{written}` is a YAML tag, and the language has none"))
+        .at(source, span, "")
+        .help(help)
 }

@@ -203,8 +203,11 @@ impl<'s> Builder<'s> {
             }
             Event::Alias(id) => {
                 let Some(target) = self.anchors.get(&id).cloned() else {
-                    let found = Diagnostic::error("alias", "an alias stands inside the node it names")
-                        .at(self.source, span, "it would go on for ever");
+                    let found = Diagnostic::error("alias", "an alias stands inside the node it names").at(
+                        self.source,
+                        span,
+                        "it would go on for ever",
+                    );
                     self.out.push(found);
                     return Err(Broken);
                 };
@@ -228,8 +231,11 @@ impl<'s> Builder<'s> {
     ) -> Result<usize, Broken> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            let found = Diagnostic::error("too-deep", format!("the file nests more than {DEEPEST} levels deep"))
-                .at(self.source, span.clone(), "here");
+            let found = Diagnostic::error("too-deep", format!("the file nests more than {DEEPEST} levels deep")).at(
+                self.source,
+                span.clone(),
+                "here",
+            );
             self.out.push(found);
             return Err(Broken);
         }
@@ -378,7 +384,8 @@ mod tests {
 
     #[test]
     fn a_headline_needs_no_tree() {
-        let text = "title: A\ntags: [x, y]\nparams: {title: {default: no}}\nsummary: >\n  two\n  words\nsteps:\n  - title: [";
+        let text =
+            "title: A\ntags: [x, y]\nparams: {title: {default: no}}\nsummary: >\n  two\n  words\nsteps:\n  - title: [";
         let [title, summary, tags] = headline(text, ["title", "summary", "tags"], "steps");
         assert_eq!(title.as_deref(), Some("A"));
         assert_eq!(summary.as_deref(), Some("two words\n"));

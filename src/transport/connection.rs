@@ -85,7 +85,8 @@ impl Connections {
 
     /// Ends the masters of all connections used so far.
     pub(super) async fn close(&self) {
-        let all: Vec<Connection> = self.known.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let all: Vec<Connection> =
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         stream::iter(all)
             .for_each_concurrent(self.settings.parallel.max(1), |connection| async move { connection.close().await })
             .await;
@@ -234,7 +235,11 @@ pub(super) struct Forwarded {
 }
 
 impl AsyncRead for Forwarded {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

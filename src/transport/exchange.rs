@@ -68,7 +68,13 @@ pub(super) struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     /// Will send `errand` and then `stdin`.
-    pub(super) fn new(channel: Channel, nonce: &str, errand: Vec<u8>, stdin: &[u8], sink: Option<&'a OutputSink>) -> Self {
+    pub(super) fn new(
+        channel: Channel,
+        nonce: &str,
+        errand: Vec<u8>,
+        stdin: &[u8],
+        sink: Option<&'a OutputSink>,
+    ) -> Self {
         let length = errand.len();
         let mut sending = errand;
         sending.extend_from_slice(stdin);

@@ -120,7 +120,8 @@ fn destination(request: &HttpRequest) -> Result<Destination, Fault> {
     for (name, value) in &request.headers {
         // what is wrong with the value is not said: it may be secret
         let header: HeaderName = name.parse().map_err(|_| bad(format!("`{name}` is not a header")))?;
-        let value = HeaderValue::from_str(value.expose()).map_err(|_| bad(format!("the value of `{name}` cannot be sent")))?;
+        let value =
+            HeaderValue::from_str(value.expose()).map_err(|_| bad(format!("the value of `{name}` cannot be sent")))?;
         if header == HOST || header == USER_AGENT {
             headers.insert(header, value);
         } else {

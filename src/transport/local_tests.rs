@@ -46,7 +46,13 @@ async fn peer(answer: &'static str, hold: bool) -> (u16, Arc<tokio::sync::Mutex<
 
 fn talk(port: u16, send: Option<&str>, until: Option<&str>) -> Probe {
     let text = |text: &str| text.to_owned();
-    Probe::Tcp(TcpTalk { from: Origin::Here, to: text("127.0.0.1"), port, send: send.map(text), until: until.map(text) })
+    Probe::Tcp(TcpTalk {
+        from: Origin::Here,
+        to: text("127.0.0.1"),
+        port,
+        send: send.map(text),
+        until: until.map(text),
+    })
 }
 
 fn request(method: &str, port: u16, body: Option<&str>) -> HttpRequest {

@@ -62,7 +62,10 @@ pub(super) fn prepare(directory: &Path) -> Result<(), Fault> {
     let bad = |why: String| own_fault(format!("the directory for shared connections, {shown}, {why}"), None);
     if directory.as_os_str().len() + 1 + 16 > LONGEST_SOCKET {
         let hint = "choose a directory with a shorter path".to_owned();
-        return Err(own_fault(format!("the directory for shared connections, {shown}, has too long a path"), Some(hint)));
+        return Err(own_fault(
+            format!("the directory for shared connections, {shown}, has too long a path"),
+            Some(hint),
+        ));
     }
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -134,7 +137,18 @@ pub(super) async fn end(place: &Place, files: &Files) {
 pub(super) fn forward(place: &Place, files: &Files, settings: &Settings, to: &str, port: u16) -> io::Result<Child> {
     let mut ssh = connecting(place, settings);
     // `-v` outweighs the LogLevel among the options
-    ssh.args(["-v", "-T", "-a", "-x", "-S", &socket_option(files), "-o", "ControlMaster=no", "-o", "ProxyCommand=false"]);
+    ssh.args([
+        "-v",
+        "-T",
+        "-a",
+        "-x",
+        "-S",
+        &socket_option(files),
+        "-o",
+        "ControlMaster=no",
+        "-o",
+        "ProxyCommand=false",
+    ]);
     let to = if to.contains(':') { format!("[{to}]:{port}") } else { format!("{to}:{port}") };
     ssh.args(["-W", &to, "--"]).arg(&place.address);
     ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()

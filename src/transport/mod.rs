@@ -32,7 +32,9 @@ mod wrapper;
 #[cfg(test)]
 mod wrapper_tests;
 
-pub use capability::{Act, Ended, Fault, Finished, HttpReply, Inspect, Look, Operate, OutputSink, Pending, Probe, Seen, Stream};
+pub use capability::{
+    Act, Ended, Fault, Finished, HttpReply, Inspect, Look, Operate, OutputSink, Pending, Probe, Seen, Stream,
+};
 pub use fleet::{Fleet, Settings};
 pub use local::Local;
 pub use scripted::Scripted;

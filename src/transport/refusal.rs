@@ -139,7 +139,8 @@ fn explain(place: &Place, said: &str, lines: &[&str], resolved: &Resolved) -> Op
     if said.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
         let offending = find("Offending").map(|line| format!(" ({line})")).unwrap_or_default();
         let name = if port == 22 { address } else { format!("[{address}]:{port}") };
-        let remove = find("ssh-keygen -f").map_or_else(|| format!("ssh-keygen -f {} -R {}", shell_word(&file), shell_word(&name)), str::to_owned);
+        let remove = find("ssh-keygen -f")
+            .map_or_else(|| format!("ssh-keygen -f {} -R {}", shell_word(&file), shell_word(&name)), str::to_owned);
         let hint = format!("find out why it changed; if it was set up anew: `{remove}`, then add the new key");
         return Some((format!("the host key has changed{offending}"), Some(hint)));
     }
@@ -194,7 +195,8 @@ mod tests {
     }
 
     fn told(said: &str) -> (String, String) {
-        let resolved = Resolved::read("user root\nhostname 127.66.0.1\nport 2233\nuserknownhostsfile /k/hosts /k/hosts2\n");
+        let resolved =
+            Resolved::read("user root\nhostname 127.66.0.1\nport 2233\nuserknownhostsfile /k/hosts /k/hosts2\n");
         match fault(&place(), said, &resolved) {
             Fault::Unreachable { reason, hint } => (reason, hint.unwrap_or_default()),
             other => panic!("{other:?}"),
@@ -229,7 +231,9 @@ mod tests {
 
     #[test]
     fn only_a_crowd_is_worth_another_try() {
-        assert!(is_crowded("kex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535\n"));
+        assert!(is_crowded(
+            "kex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535\n"
+        ));
         assert!(!is_crowded("jump: Permission denied (publickey).\nConnection closed by UNKNOWN port 65535\n"));
         assert!(!is_crowded(""));
     }

@@ -179,5 +179,9 @@ pub(super) fn word(value: &str) -> String {
     if !value.contains('\n') {
         return shell_word(value);
     }
-    value.split('\n').map(|line| if line.is_empty() { String::new() } else { shell_word(line) }).collect::<Vec<_>>().join("\"$rb_n\"")
+    value
+        .split('\n')
+        .map(|line| if line.is_empty() { String::new() } else { shell_word(line) })
+        .collect::<Vec<_>>()
+        .join("\"$rb_n\"")
 }

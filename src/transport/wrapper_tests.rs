@@ -60,7 +60,8 @@ fn shells() -> Vec<InShell> {
     let there = |path: &str| Path::new(path).exists();
     assert!(there("/bin/dash") || there("/usr/bin/dash"), "dash is not installed");
     let all: [&[&str]; 3] = [&["dash"], &["bash"], &["busybox", "sh"]];
-    let found = all.into_iter().filter(|shell| ["/bin", "/usr/bin"].iter().any(|dir| there(&format!("{dir}/{}", shell[0]))));
+    let found =
+        all.into_iter().filter(|shell| ["/bin", "/usr/bin"].iter().any(|dir| there(&format!("{dir}/{}", shell[0]))));
     found
         .map(|shell| InShell {
             shell: Arc::new(shell.iter().map(|&word| word.to_owned()).collect()),
@@ -101,7 +102,8 @@ fn living(mark: &str) -> usize {
         let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
         let has = |bytes: Vec<u8>| text(&bytes).contains(mark);
         // a zombie has neither
-        if entry.file_name().to_string_lossy().parse::<u32>().is_ok() && (has(read("environ")) || has(read("cmdline"))) {
+        if entry.file_name().to_string_lossy().parse::<u32>().is_ok() && (has(read("environ")) || has(read("cmdline")))
+        {
             count += 1;
         }
     }
@@ -139,15 +141,43 @@ async fn exit_statuses_are_plain_numbers() {
 async fn values_stay_data() {
     let all: String = (1..=0x2fff_u32).filter_map(char::from_u32).collect();
     let hostile = [
-        "it's", "a\nb\n", "\n", "\n\n", "'\n'", "$(id)`id`", "-rf", "--", "", " ", "\\", "\\n", "a\\\nb", "\"$rb_n\"", "A=b", "~root",
-        "*", "!x", "\t\r", "\u{1e}", "\u{7f}\u{80}\u{81}\u{88}", "é\u{c1}\u{c9}", &all, &"x'\n".repeat(35_000),
+        "it's",
+        "a\nb\n",
+        "\n",
+        "\n\n",
+        "'\n'",
+        "$(id)`id`",
+        "-rf",
+        "--",
+        "",
+        " ",
+        "\\",
+        "\\n",
+        "a\\\nb",
+        "\"$rb_n\"",
+        "A=b",
+        "~root",
+        "*",
+        "!x",
+        "\t\r",
+        "\u{1e}",
+        "\u{7f}\u{80}\u{81}\u{88}",
+        "é\u{c1}\u{c9}",
+        &all,
+        &"x'\n".repeat(35_000),
     ];
     for shell in shells() {
         let mut words = vec!["printf", "<%s>\\n"];
         words.extend(hostile.iter().filter(|value| value.len() < 60_000));
         let expected = format!("<{}>\n", words[2..].join(">\n<"));
         let seen = shell.look(&argv(&words)).await;
-        assert!(text(&seen.stdout) == expected, "{:?} argv: {} {}", shell.shell, text(&seen.stderr), text(&seen.stdout));
+        assert!(
+            text(&seen.stdout) == expected,
+            "{:?} argv: {} {}",
+            shell.shell,
+            text(&seen.stderr),
+            text(&seen.stdout)
+        );
 
         for value in hostile {
             let mut command = Command::shell("printf '%s' \"$VALUE\"");
@@ -181,7 +211,9 @@ async fn a_text_of_400_kb_runs() {
 #[tokio::test]
 async fn a_text_sees_a_shell_of_its_own() {
     for shell in shells() {
-        let seen = shell.look(&Command::shell("set; echo \"[$#] [$*] [${n-unset}]\"; trap 'echo bye' EXIT; ls -l /proc/self/fd")).await;
+        let seen = shell
+            .look(&Command::shell("set; echo \"[$#] [$*] [${n-unset}]\"; trap 'echo bye' EXIT; ls -l /proc/self/fd"))
+            .await;
         let stdout = text(&seen.stdout);
         assert!(stdout.contains("[0] [] [unset]"), "{stdout}");
         assert!(stdout.ends_with("bye\n"), "{stdout}");
@@ -213,7 +245,8 @@ async fn streams_are_told_apart_and_heard_as_they_come() {
             let heard = Arc::clone(&heard);
             Arc::new(move |stream, bytes| heard.lock().unwrap().push((stream, text(bytes))))
         };
-        let mut order = order("streams", Command::shell("echo one; sleep 0.3; printf two >&2; sleep 0.3; printf three"));
+        let mut order =
+            order("streams", Command::shell("echo one; sleep 0.3; printf two >&2; sleep 0.3; printf three"));
         order.output = sink;
         let done = shell.act(order).await.unwrap();
         assert_eq!((text(&done.stdout), text(&done.stderr)), ("one\nthree".to_owned(), "two".to_owned()));
@@ -228,7 +261,10 @@ async fn streams_are_told_apart_and_heard_as_they_come() {
 async fn a_background_child_holds_nobody_up() {
     for shell in shells() {
         let start = Instant::now();
-        let done = shell.act(order("background", Command::shell("(sleep 0.4; echo late; sleep 20) & echo done"))).await.unwrap();
+        let done = shell
+            .act(order("background", Command::shell("(sleep 0.4; echo late; sleep 20) & echo done")))
+            .await
+            .unwrap();
         assert_eq!(done.ended, Ended::Exited(0));
         assert_eq!(text(&done.stdout), "done\nlate\n");
         assert!(done.output_cut && done.took.get() < Duration::from_millis(500), "{done:?}");
@@ -314,7 +350,12 @@ async fn a_timeout_ends_the_whole_group() {
         act.timeout = Some(Period::new(Duration::from_millis(300)));
         let start = Instant::now();
         let done = shell.act(act).await.unwrap();
-        assert_eq!((done.ended, text(&done.stdout)), (Ended::TimedOut, "begun\n".to_owned()), "{:?}", text(&done.stderr));
+        assert_eq!(
+            (done.ended, text(&done.stdout)),
+            (Ended::TimedOut, "begun\n".to_owned()),
+            "{:?}",
+            text(&done.stderr)
+        );
         assert!(start.elapsed() < Duration::from_secs(3), "TERM was enough");
         assert_eq!(living(&mark), 0);
         assert_eq!(shell.receipt("slow.1.exit"), "143 .\n");
@@ -391,7 +432,12 @@ async fn scripts_run_with_their_interpreter_and_leave_nothing() {
             ..Command::shell("")
         };
         let done = shell.act(order("script", command.clone())).await.unwrap();
-        assert_eq!((done.ended, text(&done.stdout)), (Ended::Exited(5), "a b|-x|c\nd|in".to_owned()), "{:?}", text(&done.stderr));
+        assert_eq!(
+            (done.ended, text(&done.stdout)),
+            (Ended::Exited(5), "a b|-x|c\nd|in".to_owned()),
+            "{:?}",
+            text(&done.stderr)
+        );
         assert!(!shell.receipts().join("script.1.script").exists());
         assert_eq!(shell.look(&command).await.ended, Ended::Exited(5));
     }

@@ -187,7 +187,10 @@ impl Masker {
             while !text.is_char_boundary(from) {
                 from -= 1;
             }
-            text[from..].find(needle.as_str()).map(|at| from + at).filter(|start| *start < cut && start + needle.len() > cut)
+            text[from..]
+                .find(needle.as_str())
+                .map(|at| from + at)
+                .filter(|start| *start < cut && start + needle.len() > cut)
         });
         starts.min()
     }
@@ -338,7 +341,10 @@ mod tests {
     #[test]
     fn secrets_never_show_themselves() {
         let secret = Secret::new("hunter2!");
-        assert_eq!(format!("{secret} {secret:?} {}", serde_json::to_string(&secret).unwrap()), "<secret> <secret> \"<secret>\"");
+        assert_eq!(
+            format!("{secret} {secret:?} {}", serde_json::to_string(&secret).unwrap()),
+            "<secret> <secret> \"<secret>\""
+        );
         let mut text = MaskedText::plain("pw=");
         text.push_secret("password", "hunter2!");
         assert_eq!(text.expose(), "pw=hunter2!");

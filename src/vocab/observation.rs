@@ -151,14 +151,8 @@ impl Observation {
     /// An observation that is nothing but a failure to get one.
     pub fn nothing(host: HostName, reason: NoReply, detail: impl Into<String>, took: Period) -> Self {
         let detail = detail.into();
-        let problem = if detail.is_empty() { reason.words().to_owned() } else { format!("{}: {detail}", reason.words()) };
-        Self {
-            host,
-            reply: Reply::Nothing { reason, detail },
-            took,
-            rows: None,
-            value: None,
-            problems: vec![problem],
-        }
+        let problem =
+            if detail.is_empty() { reason.words().to_owned() } else { format!("{}: {detail}", reason.words()) };
+        Self { host, reply: Reply::Nothing { reason, detail }, took, rows: None, value: None, problems: vec![problem] }
     }
 }

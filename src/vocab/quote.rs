@@ -6,9 +6,10 @@
 /// single quotes. NUL cannot be carried by any command line; callers refuse it before (see `model::template`).
 pub fn shell_word(value: &str) -> String {
     let plain = !value.is_empty()
-        && value
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/' | b':' | b'@' | b'%' | b'+' | b',' | b'='));
+        && value.bytes().all(|b| {
+            b.is_ascii_alphanumeric()
+                || matches!(b, b'_' | b'-' | b'.' | b'/' | b':' | b'@' | b'%' | b'+' | b',' | b'=')
+        });
     // `NAME=value` as the first word would be an assignment, and a leading `-` is left to the author's `--`
     if plain && !value.contains('=') {
         return value.to_owned();

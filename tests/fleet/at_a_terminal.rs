@@ -80,7 +80,8 @@ fn a_failure_is_decided_by_the_person_and_the_journal_says_why() {
         program.events_named("chosen").iter().map(|event| (event["choice"].clone(), event["reason"].clone())).collect();
     assert_eq!(
         chosen,
-        [("undo", ""), ("retry", "once more"), ("skip", "it is broken")].map(|(choice, why)| (choice.into(), why.into()))
+        [("undo", ""), ("retry", "once more"), ("skip", "it is broken")]
+            .map(|(choice, why)| (choice.into(), why.into()))
     );
 }
 
@@ -139,7 +140,10 @@ fn a_step_in_doubt_is_settled_by_the_person() {
 #[test]
 fn a_manual_step_is_done_when_the_person_says_so() {
     let lab = Lab::acquire();
-    let text = format!("title: Act\nhosts: jobs\nsteps:\n  - id: look\n    manual: Look at it.\n  - id: act\n    run: {}\n", deed("act"));
+    let text = format!(
+        "title: Act\nhosts: jobs\nsteps:\n  - id: look\n    manual: Look at it.\n  - id: act\n    run: {}\n",
+        deed("act")
+    );
     let program = Program::on(&lab).with_book(&[("act.yaml", &text)]);
     let mut terminal = Terminal::start(&program, &["run", "act", "--yes"]);
     terminal.answer("Is it done?", CTRL_C);

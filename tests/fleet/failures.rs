@@ -66,7 +66,12 @@ fn a_host_that_is_down_counts_against_the_budget() {
     let lab = Lab::acquire();
     lab.fault("dfw-jobs01", &["kill"]);
     let program = act(&lab, &deed("act"), "");
-    program.run(["run", "act", "--yes"]).exits(1).says("dfw-jobs01").says("Connection refused").says("untouched: dfw-jobs02");
+    program
+        .run(["run", "act", "--yes"])
+        .exits(1)
+        .says("dfw-jobs01")
+        .says("Connection refused")
+        .says("untouched: dfw-jobs02");
     assert_eq!(deeds(&lab, "dfw-jobs02"), [""; 0]);
     lab.heal("dfw-jobs01");
     // nothing had been sent: it is simply run now
@@ -139,8 +144,7 @@ fn a_timeout_stops_the_whole_process_group_on_the_host() {
     let text = format!("sleep 301 &\nsleep 302\n{}", deed("act"));
     let program = act(&lab, &text, "    timeout: 1s\n");
     program.run(["run", "act", "--yes"]).exits(1).says("its time was up");
-    let left: Vec<String> =
-        lab.processes("dfw-jobs01").into_iter().filter(|line| line.contains("sleep 30")).collect();
+    let left: Vec<String> = lab.processes("dfw-jobs01").into_iter().filter(|line| line.contains("sleep 30")).collect();
     assert!(left.is_empty(), "{left:?}");
     assert_eq!(deeds(&lab, "dfw-jobs01"), [""; 0]);
     assert_eq!(program.events_named("step-acted")[0]["end"], "timed-out");
@@ -175,9 +179,7 @@ fn a_precondition_of_a_step_holds_back_its_host() {
     program.run(["run", "act", "--yes"]).exits(1).says("The host allows it").says("untouched: dfw-jobs02");
     assert_eq!(deeds(&lab, "dfw-jobs01"), [""; 0]);
     assert_eq!(program.started(), [""; 0]);
-    program
-        .run(["resume", "--yes", "--override", "allowed", "--reason", "I know"])
-        .exits(0);
+    program.run(["resume", "--yes", "--override", "allowed", "--reason", "I know"]).exits(0);
     assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);
     assert_eq!(deeds(&lab, "dfw-jobs02"), ["act"]);
     assert_eq!(program.events_named("precondition-overridden")[0]["reason"], "I know");

@@ -2,7 +2,8 @@
 
 use crate::support::{Lab, Program, deed, deeds, signal};
 
-const ACT: &str = "title: Act\nhosts: jobs\nsteps:\n  - id: act\n    run: echo act >> /root/deeds\n    rollout: { pause: 1s }\n";
+const ACT: &str =
+    "title: Act\nhosts: jobs\nsteps:\n  - id: act\n    run: echo act >> /root/deeds\n    rollout: { pause: 1s }\n";
 
 fn program(lab: &Lab) -> Program {
     Program::on(lab).with_book(&[("act.yaml", ACT)])
@@ -14,7 +15,8 @@ fn interrupted(program: &Program, args: &[&str]) -> String {
     let mut all = vec!["run", "act", "--yes"];
     all.extend(args);
     let mut child = program.start(all);
-    program.wait_until("the pause", || program.newest_or_none() != before && program.journal().contains("pause-started"));
+    program
+        .wait_until("the pause", || program.newest_or_none() != before && program.journal().contains("pause-started"));
     signal(&child, "INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     program.newest_id()
@@ -47,7 +49,8 @@ fn a_change_elsewhere_in_the_book_is_none_of_the_run() {
     let lab = Lab::acquire();
     let program = program(&lab);
     interrupted(&program, &[]);
-    std::fs::write(program.book().join("other.yaml"), "title: Other\nsteps:\n  - { id: look, manual: Look. }\n").unwrap();
+    std::fs::write(program.book().join("other.yaml"), "title: Other\nsteps:\n  - { id: look, manual: Look. }\n")
+        .unwrap();
     program.run(["resume", "--yes"]).exits(0);
 }
 
@@ -133,10 +136,7 @@ fn a_resume_keeps_the_limit_the_parameters_and_the_overrides() {
     );
     let program = Program::on(&lab).with_book(&[("act.yaml", &text)]);
     lab.sh("dfw-jobs01", "touch /root/loud");
-    interrupted(
-        &program,
-        &["word=a b", "--limit", "va-web[01:02]", "--override", "quiet", "--reason", "it will be"],
-    );
+    interrupted(&program, &["word=a b", "--limit", "va-web[01:02]", "--override", "quiet", "--reason", "it will be"]);
     program.run(["resume", "--yes"]).exits(0).says("it will be");
     assert_eq!(deeds(&lab, "va-web01"), ["a b", "last"]);
     assert_eq!(deeds(&lab, "va-web02"), ["a b", "last"]);

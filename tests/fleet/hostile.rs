@@ -83,13 +83,23 @@ fn a_parameter_arrives_as_the_value_it_is() {
         let shown: String = value.chars().take(40).collect();
         let ran = program.run(["run", "hostile", &format!("one={value}"), "--yes"]);
         ran.exits(0);
-        for file in ["/root/got-text", "/root/got-argv", "/root/got-script", "/root/got-env", "/root/got-stdin", "/tmp/got-sudo"] {
+        for file in [
+            "/root/got-text",
+            "/root/got-argv",
+            "/root/got-script",
+            "/root/got-env",
+            "/root/got-stdin",
+            "/tmp/got-sudo",
+        ] {
             let got = lab.sh("dfw-jobs01", &format!("cat {file}"));
             assert!(got == format!("{value}\0"), "{shown:?} in {file}: {:?}", got.chars().take(80).collect::<String>());
         }
         let got = lab.sh("dfw-jobs01", "cat /root/got-captured");
         assert!(got == format!("{value}.\0"), "{shown:?} captured: {:?}", got.chars().take(80).collect::<String>());
-        assert!(lab.try_sh("dfw-jobs01", "test -e /tmp/owned || ! test -e /root/keep").status.code() != Some(0), "{shown:?}");
+        assert!(
+            lab.try_sh("dfw-jobs01", "test -e /tmp/owned || ! test -e /root/keep").status.code() != Some(0),
+            "{shown:?}"
+        );
         for text in [&ran.stdout, &ran.stderr] {
             assert!(!text.contains(['\x1b', '\r', '\u{202e}', '\u{7}']), "{shown:?} reached the screen");
         }
@@ -119,7 +129,9 @@ fn a_destination_is_a_name() {
     let text = "title: T\nhosts: dfw-jobs01\nparams: { name: { help: x } }\nsteps:\n  - id: a\n    copy: { src: bin/put.sh, dest: \"/root/dest/${{ params.name }}\" }\n";
     let program = Program::on(&lab).with_book(&[("copy.yaml", text), ("bin/put.sh", SCRIPT)]);
     lab.sh("dfw-jobs01", "mkdir -p /root/dest");
-    for name in ["plain", "-rf", "a b", "$(touch /tmp/owned)x", "it's", "*", "ünï😀", "new\nline", "; rm -rf x", "`x`", "!"] {
+    for name in
+        ["plain", "-rf", "a b", "$(touch /tmp/owned)x", "it's", "*", "ünï😀", "new\nline", "; rm -rf x", "`x`", "!"]
+    {
         // a slash would be another folder: the value is a part of the path, as the author wrote it
         let name = name.replace('/', "_");
         program.run(["run", "copy", &format!("name={name}"), "--yes"]).exits(0);
@@ -192,7 +204,10 @@ fn what_a_login_prints_is_not_the_commands_output() {
     let program = Program::on(&lab).with_book(&[("quiet.yaml", text)]);
     lab.sh("dfw-jobs01", "cp /root/.bashrc /root/.bashrc.kept 2>/dev/null; printf 'echo noise; echo more >&2; printf \"\\\\033[2J\"\\n' > /root/.bashrc; cp /root/.bashrc /root/.profile");
     let ran = program.run(["run", "quiet", "--yes"]);
-    lab.sh("dfw-jobs01", "rm -f /root/.profile; mv /root/.bashrc.kept /root/.bashrc 2>/dev/null || rm -f /root/.bashrc");
+    lab.sh(
+        "dfw-jobs01",
+        "rm -f /root/.profile; mv /root/.bashrc.kept /root/.bashrc 2>/dev/null || rm -f /root/.bashrc",
+    );
     ran.exits(0);
     program.run(["audit", "verify"]).exits(0);
 }
@@ -223,7 +238,8 @@ fn the_operators_own_words_are_data_too() {
 #[test]
 fn a_dynamic_inventory_cannot_give_ssh_options() {
     use std::os::unix::fs::PermissionsExt as _;
-    let program = Program::new().with_book(&[("x.yaml", "title: T\nhosts: all\nsteps:\n  - id: a\n    run: \"true\"\n")]);
+    let program =
+        Program::new().with_book(&[("x.yaml", "title: T\nhosts: all\nsteps:\n  - id: a\n    run: \"true\"\n")]);
     let mark = program.dir().join("owned");
     let path = program.dir().join("dynamic");
     let owned = format!("-oProxyCommand=touch {}", mark.display());

@@ -147,7 +147,10 @@ fn a_step_whose_outcome_nobody_wrote_is_in_doubt_until_a_person_says_it_is_done(
         .says("act@dfw-jobs01 is in doubt")
         .says(&format!("resolve {id} act@dfw-jobs01 --outcome done"));
     started_are(&program, &["dfw-jobs01"]);
-    program.run(["resolve", &id, "act@dfw-jobs02", "--outcome", "done", "--reason", "x"]).exits(2).says("act@dfw-jobs01");
+    program
+        .run(["resolve", &id, "act@dfw-jobs02", "--outcome", "done", "--reason", "x"])
+        .exits(2)
+        .says("act@dfw-jobs01");
     program.run(["resolve", &id, "act@dfw-jobs01", "--outcome", "done", "--reason", "the file says so"]).exits(0);
     program.run(["resume", "--yes"]).exits(0);
     started_are(&program, &["dfw-jobs01", "dfw-jobs02"]);
@@ -243,7 +246,10 @@ fn an_interrupt_while_it_looks_leaves_the_checks_to_the_resume() {
 #[test]
 fn a_wait_that_was_interrupted_is_waited_again_by_itself() {
     let lab = Lab::acquire();
-    let text = format!("title: Act\nhosts: jobs\nsteps:\n  - id: act\n    wait: 2s\n  - id: then\n    run: {}\n", deed("then"));
+    let text = format!(
+        "title: Act\nhosts: jobs\nsteps:\n  - id: act\n    wait: 2s\n  - id: then\n    run: {}\n",
+        deed("then")
+    );
     let program = Program::on(&lab).with_book(&[("act.yaml", &text)]);
     let child = program.start(["run", "act", "--yes"]);
     program.wait_for_journal("step-started");

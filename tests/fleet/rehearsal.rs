@@ -5,8 +5,17 @@ use std::collections::BTreeMap;
 use crate::support::{Lab, Program};
 
 const HOSTS: [&str; 11] = [
-    "dfw-admin01", "dfw-jobs01", "dfw-jobs02", "dfw-mail01", "va-admin01", "va-web01", "va-web02", "va-web03",
-    "va-web04", "va-web05", "va-web06",
+    "dfw-admin01",
+    "dfw-jobs01",
+    "dfw-jobs02",
+    "dfw-mail01",
+    "va-admin01",
+    "va-web01",
+    "va-web02",
+    "va-web03",
+    "va-web04",
+    "va-web05",
+    "va-web06",
 ];
 
 /// Everything that a host shows of itself.

@@ -114,7 +114,8 @@ fn ended(child: Child) -> Ran {
 #[test]
 fn it_arrives_whole_and_is_on_no_command_line() {
     let lab = Lab::acquire();
-    let program = Program::on(&lab).with_book(&[("login.yaml", BOOK), ("bin/put.sh", SCRIPT)]).env("THE_PASSWORD", PASSWORD);
+    let program =
+        Program::on(&lab).with_book(&[("login.yaml", BOOK), ("bin/put.sh", SCRIPT)]).env("THE_PASSWORD", PASSWORD);
     let (program, by_file) = with_secret(program);
     for (arg, format) in [(by_file.as_str(), "text"), ("password=env:THE_PASSWORD", "json")] {
         lab.sh("dfw-jobs01", "rm -f /root/by-* /tmp/by-*");
@@ -122,17 +123,25 @@ fn it_arrives_whole_and_is_on_no_command_line() {
         program.wait_until("the command", || lab.try_sh("dfw-jobs01", "test -s /root/by-stdin").status.success());
         is_nowhere_in("this machine's command lines", &command_lines());
         is_nowhere_in("the host's command lines", &lab.sh("dfw-jobs01", "cat /proc/*/cmdline | tr '\\0' ' '"));
-        is_nowhere_in("the host's receipts", &lab.sh("dfw-jobs01", "cd /run; grep -ra . runbook* /tmp/runbook* /var/tmp 2>/dev/null; true"));
+        is_nowhere_in(
+            "the host's receipts",
+            &lab.sh("dfw-jobs01", "cd /run; grep -ra . runbook* /tmp/runbook* /var/tmp 2>/dev/null; true"),
+        );
         let ran = ended(child);
         ran.exits(0);
         is_nowhere_in("stdout", &ran.stdout);
         is_nowhere_in("stderr", &ran.stderr);
-        for file in ["/root/by-env", "/root/by-stdin", "/root/by-argv", "/root/by-script", "/tmp/by-sudo", "/tmp/by-sudo-stdin"] {
+        for file in
+            ["/root/by-env", "/root/by-stdin", "/root/by-argv", "/root/by-script", "/tmp/by-sudo", "/tmp/by-sudo-stdin"]
+        {
             assert_eq!(lab.sh("dfw-jobs01", &format!("cat {file}")), PASSWORD, "{file}");
         }
         is_nowhere_below(&program.state());
         lab.sh("dfw-jobs01", "rm -f /root/by-* /tmp/by-*");
-        is_nowhere_in("the host's files", &lab.sh("dfw-jobs01", "grep -ra w0rd /root /tmp /run /var/log /var/tmp 2>/dev/null; true"));
+        is_nowhere_in(
+            "the host's files",
+            &lab.sh("dfw-jobs01", "grep -ra w0rd /root /tmp /run /var/log /var/tmp 2>/dev/null; true"),
+        );
     }
 }
 
@@ -233,7 +242,8 @@ fn a_secret_that_is_a_word_of_the_journal_is_masked_all_the_same() {
 
 #[test]
 fn a_secret_is_given_as_one_or_not_at_all() {
-    let program = Program::new().with_book(&[("login.yaml", BOOK), ("bin/put.sh", SCRIPT)]).env("EMPTY", "").env("SHORT", "abc");
+    let program =
+        Program::new().with_book(&[("login.yaml", BOOK), ("bin/put.sh", SCRIPT)]).env("EMPTY", "").env("SHORT", "abc");
     let nul = program.dir().join("nul");
     fs::write(&nul, "abcd\0efgh").unwrap();
     let latin = program.dir().join("latin");
@@ -276,7 +286,8 @@ fn a_secret_in_a_command_is_refused() {
         "run: x\n    if: params.password == \"x\"",
         "http: { url: \"http://127.0.0.1:1/${{ params.password }}\" }",
     ] {
-        let text = format!("title: T\nhosts: here\nparams:\n  password: {{ type: secret }}\nsteps:\n  - id: a\n    {step}\n");
+        let text =
+            format!("title: T\nhosts: here\nparams:\n  password: {{ type: secret }}\nsteps:\n  - id: a\n    {step}\n");
         let program = Program::new().with_book(&[("leak.yaml", &text), ("bin/put.sh", SCRIPT)]).env("PW", "hunter22");
         let ran = program.run(["run", "leak", "password=env:PW", "--yes"]);
         assert_ne!(ran.code, 0, "{step}: {}{}", ran.stdout, ran.stderr);

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::support::{Lab, Program, Ran, deeds};
 
-const ACT: &str = "title: Act\nhosts: jobs\nsteps:\n  - id: act\n    run: echo act >> /root/deeds\n    rollout: { pause: 3s }\n";
+const ACT: &str =
+    "title: Act\nhosts: jobs\nsteps:\n  - id: act\n    run: echo act >> /root/deeds\n    rollout: { pause: 3s }\n";
 
 /// A small file system; gone with this.
 struct Small(PathBuf);

@@ -21,15 +21,21 @@ fn conditions_leave_out_what_they_say_and_the_journal_says_why() {
     program.run(["run", "act", "--yes"]).exits(0).says("already so: It is there.");
     assert_eq!(deeds(&lab, "dfw-jobs01"), [""; 0]);
     assert_eq!(deeds(&lab, "dfw-jobs02"), ["unless"]);
-    let skipped: Vec<_> =
-        program.events_named("step-ended").into_iter().filter(|event| event["outcome"]["skipped"].is_object()).collect();
+    let skipped: Vec<_> = program
+        .events_named("step-ended")
+        .into_iter()
+        .filter(|event| event["outcome"]["skipped"].is_object())
+        .collect();
     assert_eq!(skipped.len(), 3, "{skipped:?}");
 }
 
 #[test]
 fn a_step_with_once_runs_once_here() {
     let lab = Lab::acquire();
-    let program = steps(&lab, "  - id: act\n    once: true\n    run: echo once >> \"$MARK\"\n    env: { MARK: \"${{ params.mark }}\" }\n");
+    let program = steps(
+        &lab,
+        "  - id: act\n    once: true\n    run: echo once >> \"$MARK\"\n    env: { MARK: \"${{ params.mark }}\" }\n",
+    );
     let book = std::fs::read_to_string(program.book().join("act.yaml")).unwrap();
     std::fs::write(program.book().join("act.yaml"), format!("params: {{ mark: {{}} }}\n{book}")).unwrap();
     let mark = program.dir().join("mark");
@@ -44,7 +50,8 @@ fn an_included_runbook_keeps_its_hosts_and_its_preconditions_hold_back_all_of_it
     let inner = format!(
         "title: Inner\nhosts: dfw-mail01\nparams: {{ word: {{}} }}\npreconditions:\n  - id: quiet\n    says: The mail host is quiet.\n    run: ls /root\n    hosts: dfw-mail01\n    expect: not (\"loud\" in stdout)\nsteps:\n  - id: act\n    run: echo ${{{{ params.word }}}} >> /root/deeds\n"
     );
-    let inner = inner.replace("    run: ls /root\n    hosts: dfw-mail01\n", "    probe: { run: ls /root, hosts: dfw-mail01 }\n");
+    let inner = inner
+        .replace("    run: ls /root\n    hosts: dfw-mail01\n", "    probe: { run: ls /root, hosts: dfw-mail01 }\n");
     let outer = format!(
         "title: Outer\nhosts: jobs\nsteps:\n  - id: before\n    run: {}\n  - id: mail\n    runbook: {{ name: inner, with: {{ word: \"it's\" }} }}\n",
         deed("before")
@@ -105,7 +112,10 @@ fn copy_puts_the_file_there_whole_with_its_mode() {
 #[test]
 fn a_script_runs_with_its_own_interpreter_and_arguments() {
     let lab = Lab::acquire();
-    let program = steps(&lab, "  - id: act\n    script: { file: bin/tell.pl, args: [\"it's\", \"${{ host.name }}\"] }\n    env: { GREETING: hello }\n");
+    let program = steps(
+        &lab,
+        "  - id: act\n    script: { file: bin/tell.pl, args: [\"it's\", \"${{ host.name }}\"] }\n    env: { GREETING: hello }\n",
+    );
     std::fs::create_dir_all(program.book().join("bin")).unwrap();
     std::fs::write(
         program.book().join("bin/tell.pl"),
@@ -185,7 +195,10 @@ fn an_account_that_may_not_sudo_is_told_so_and_nothing_is_done() {
 #[test]
 fn a_manual_step_needs_a_person_and_a_resume_asks_again() {
     let lab = Lab::acquire();
-    let program = steps(&lab, &format!("  - id: look\n    manual: Look at the dashboard.\n  - id: act\n    run: {}\n", deed("act")));
+    let program = steps(
+        &lab,
+        &format!("  - id: look\n    manual: Look at the dashboard.\n  - id: act\n    run: {}\n", deed("act")),
+    );
     program.run(["run", "act", "--yes"]).exits(4).says("look@here needs a person").says("resume");
     assert_eq!(deeds(&lab, "dfw-jobs01"), [""; 0]);
     program.run(["resume", "--yes"]).exits(4).says("look@here needs a person");

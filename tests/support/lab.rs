@@ -3,11 +3,7 @@
 //! Labs are shared: a pool of them (`t0`, `t1`, …) stays up between tests, each test holds one for itself, and every
 //! test gets it in its first state. `RUNBOOK_LAB_POOL` says how many there are (default 2).
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test crate uses its own part"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test crate uses its own part")]
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stderr,
@@ -49,12 +45,7 @@ impl Lab {
             .clamp(1, MOST);
         let (name, slot) = take_slot(pool);
         let dir = Path::new(BASE).join(&name);
-        let lab = Lab {
-            inventory: dir.join("inventory.yaml"),
-            name,
-            dir,
-            _slot: slot,
-        };
+        let lab = Lab { inventory: dir.join("inventory.yaml"), name, dir, _slot: slot };
         lab.make_ready();
         lab
     }
@@ -92,10 +83,7 @@ impl Lab {
     pub fn fault(&self, host: &str, args: &[&str]) {
         let mut all = vec![host];
         all.extend(args);
-        succeed(
-            &format!("fault {host} {args:?}"),
-            &self.script("fault", &all),
-        );
+        succeed(&format!("fault {host} {args:?}"), &self.script("fault", &all));
     }
 
     /// Undoes every fault of a host.
@@ -120,40 +108,28 @@ impl Lab {
     /// How often processes of a job were started since the lab was acquired.
     pub fn worker_starts(&self, host: &str, job: &str) -> usize {
         let start = format!("start {job} ");
-        self.log(host, "dw-workers.log")
-            .filter(|what| what.starts_with(&start))
-            .count()
+        self.log(host, "dw-workers.log").filter(|what| what.starts_with(&start)).count()
     }
 
     /// How often `restart-workers` was called since the lab was acquired.
     pub fn manager_restarts(&self, host: &str) -> usize {
-        self.log(host, "dw-workers.log")
-            .filter(|what| what.starts_with("restart "))
-            .count()
+        self.log(host, "dw-workers.log").filter(|what| what.starts_with("restart ")).count()
     }
 
     /// How often `bounce-apache` was called since the lab was acquired.
     pub fn web_restarts(&self, host: &str) -> usize {
-        self.log(host, "dw-restarts.log")
-            .filter(|what| what.starts_with("bounce-apache "))
-            .count()
+        self.log(host, "dw-restarts.log").filter(|what| what.starts_with("bounce-apache ")).count()
     }
 
     /// Process number, start and command of everything that runs there, but for sshd's connections.
     pub fn processes(&self, host: &str) -> Vec<String> {
-        let text = succeed(
-            &format!("processes of {host}"),
-            &self.script("look", &[host, "processes"]),
-        );
+        let text = succeed(&format!("processes of {host}"), &self.script("look", &[host, "processes"]));
         text.lines().map(str::to_owned).collect()
     }
 
     /// Path, mode, owner, size, time and digest of every file that is the host's own, but for what each login writes.
     pub fn files(&self, host: &str) -> String {
-        succeed(
-            &format!("files of {host}"),
-            &self.script("look", &[host, "files"]),
-        )
+        succeed(&format!("files of {host}"), &self.script("look", &[host, "files"]))
     }
 
     /// A log of the stand-ins, line by line without the time.
@@ -167,39 +143,25 @@ impl Lab {
     }
 
     fn make_ready(&self) {
-        let first = if self.dir.join("env").exists() {
-            "reset"
-        } else {
-            "up"
-        };
+        let first = if self.dir.join("env").exists() { "reset" } else { "up" };
         let output = self.script(first, &[]);
-        if output.status.success()
-            && (first == "reset" || self.script("reset", &[]).status.success())
-        {
+        if output.status.success() && (first == "reset" || self.script("reset", &[]).status.success()) {
             return;
         }
         // A lab that cannot be mended is made anew, once, and its complaint is not lost.
-        eprintln!(
-            "lab {}: {first} failed, starting over\n{}",
-            self.name,
-            String::from_utf8_lossy(&output.stderr)
-        );
+        eprintln!("lab {}: {first} failed, starting over\n{}", self.name, String::from_utf8_lossy(&output.stderr));
         succeed("down", &self.script("down", &[]));
         succeed("up", &self.script("up", &[]));
         succeed("reset", &self.script("reset", &[]));
     }
 
     fn script(&self, script: &str, args: &[&str]) -> Output {
-        Command::new(
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/lab")
-                .join(script),
-        )
-        .args(args)
-        .env("LAB", &self.name)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("tests/lab/{script}: {error}"))
+        Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab").join(script))
+            .args(args)
+            .env("LAB", &self.name)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap_or_else(|error| panic!("tests/lab/{script}: {error}"))
     }
 }
 
@@ -225,10 +187,7 @@ fn take_slot(pool: usize) -> (String, File) {
 fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     // Real, effective, saved, file system: the second counts.
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1))
-        == Some("0")
+    status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1)) == Some("0")
 }
 
 fn succeed(what: &str, output: &Output) -> String {

@@ -148,7 +148,9 @@ impl Program {
 
     /// The newest run's journal as text, empty before there is one.
     pub fn journal(&self) -> String {
-        self.newest_or_none().and_then(|run| std::fs::read_to_string(run.join("journal.jsonl")).ok()).unwrap_or_default()
+        self.newest_or_none()
+            .and_then(|run| std::fs::read_to_string(run.join("journal.jsonl")).ok())
+            .unwrap_or_default()
     }
 
     /// The newest run's events, each as `(name, body)`.
@@ -168,7 +170,8 @@ impl Program {
 
     /// `step@host` of every action that was started, in order.
     pub fn started(&self) -> Vec<String> {
-        let at = |body: &Value| format!("{}@{}", body["at"]["step"].as_str().unwrap(), body["at"]["host"].as_str().unwrap());
+        let at =
+            |body: &Value| format!("{}@{}", body["at"]["step"].as_str().unwrap(), body["at"]["host"].as_str().unwrap());
         self.events_named("step-started").iter().map(at).collect()
     }
 

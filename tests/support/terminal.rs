@@ -22,7 +22,10 @@ impl Terminal {
         let quote = |word: &std::ffi::OsStr| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"));
         let words: Vec<String> = std::iter::once(command.get_program()).chain(command.get_args()).map(quote).collect();
         let mut script = Command::new("script");
-        script.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
+        script
+            .env_clear()
+            .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .env("TERM", "xterm");
         let line = format!("stty cols 200 rows 50; exec {}", words.join(" "));
         script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
         let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -17,7 +17,8 @@ fn parsed(source: &str) -> Expression {
 
 fn observation(columns: &[&str], rows: Vec<Vec<Datum>>) -> Observation {
     let reply = Reply::Command { exit: 0, stdout: "9\n".to_owned(), stderr: String::new() };
-    let mut observation = Observation::nothing(HostName::new("a"), crate::vocab::observation::NoReply::Lost, "", Period::ZERO);
+    let mut observation =
+        Observation::nothing(HostName::new("a"), crate::vocab::observation::NoReply::Lost, "", Period::ZERO);
     observation.reply = reply;
     observation.problems.clear();
     observation.rows = Some(Rows { columns: columns.iter().map(|c| (*c).to_owned()).collect(), rows });
@@ -188,7 +189,9 @@ fn what_is_of_one_kind_is_compared() {
 
 #[test]
 fn only_true_is_true() {
-    for source in ["rows", "1", "'true'", "none", "rows | length", "params.list", "params.text", "''", "{}", "stdout and 1"] {
+    for source in
+        ["rows", "1", "'true'", "none", "rows | length", "params.list", "params.text", "''", "{}", "stdout and 1"]
+    {
         let text = fails(source);
         assert!(text.contains("true or false is needed") || text.contains("is needed"), "{source}: {text}");
     }
@@ -230,7 +233,11 @@ fn a_column_that_no_table_has_is_unknown_also_without_rows() {
     }
     assert_eq!(judged(Quantifier::None, "state == 'busy' and exit == 0", &empty), Verdict::Holds);
     assert!(matches!(judged(Quantifier::Every, "state == 'busy'", &empty), Verdict::Fails { .. }));
-    let none = Expectation { quantifier: Quantifier::None, expression: parsed("host == 'a' and state == 'x'"), over_all: true };
+    let none = Expectation {
+        quantifier: Quantifier::None,
+        expression: parsed("host == 'a' and state == 'x'"),
+        over_all: true,
+    };
     assert_eq!(none.judge_all(&Scope::new(), &[empty]), Verdict::Holds);
 }
 
@@ -251,9 +258,17 @@ fn an_unknown_name_in_a_row_is_unknown() {
 
 #[test]
 fn what_is_no_expression_says_where() {
-    for (source, offset) in
-        [("", 0), ("a ==", 4), ("a | uper", 0), ("a is evn", 0), ("rm()", 0), ("a b", 2), ("(a", 2), ("!a", 0), ("a && b", 2)]
-    {
+    for (source, offset) in [
+        ("", 0),
+        ("a ==", 4),
+        ("a | uper", 0),
+        ("a is evn", 0),
+        ("rm()", 0),
+        ("a b", 2),
+        ("(a", 2),
+        ("!a", 0),
+        ("a && b", 2),
+    ] {
         let fault = Expression::parse(source, at(1, 1)).unwrap_err();
         assert!(!fault.message.is_empty() && fault.offset <= source.len(), "{source}: {fault:?}");
         if offset > 0 {
@@ -267,7 +282,8 @@ fn what_is_no_expression_says_where() {
 
 #[test]
 fn a_loop_without_end_ends() {
-    let params = Params { values: BTreeMap::from([("n".to_owned(), serde_json::json!(100_000_000))]), ..Params::default() };
+    let params =
+        Params { values: BTreeMap::from([("n".to_owned(), serde_json::json!(100_000_000))]), ..Params::default() };
     let scope = Scope::new().with_params(&params);
     assert!(parsed("range(params.n) | list | length == 1").truth(&scope).is_err());
 }

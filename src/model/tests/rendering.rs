@@ -20,14 +20,17 @@ fn template(source: &str) -> Template {
 }
 
 fn scope(values: &[(&str, Json)]) -> Scope {
-    let values: BTreeMap<String, Json> = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let values: BTreeMap<String, Json> =
+        values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let secrets = BTreeMap::from([("token".to_owned(), Secret::new("hunter22"))]);
     Scope::new().with_params(&Params { values, secrets })
 }
 
 #[test]
 fn only_dollar_and_two_braces_are_special() {
-    for plain in ["${#x}", "{% if x %}", "{{ x }}", "{# x #}", "${x}", "$(x)", "$ {{ x }}", "}}", "echo ${x:-{}}", "%}", ""] {
+    for plain in
+        ["${#x}", "{% if x %}", "{{ x }}", "{# x #}", "${x}", "$(x)", "$ {{ x }}", "}}", "echo ${x:-{}}", "%}", ""]
+    {
         assert_eq!(template(plain).shell(&scope(&[])).unwrap(), plain);
         assert_eq!(template(plain).text(&scope(&[])).unwrap(), plain);
     }
@@ -52,7 +55,9 @@ fn an_interpolation_ends_at_its_own_braces() {
 
 #[test]
 fn what_is_not_closed_or_empty_is_refused_at_its_place() {
-    for (source, offset) in [("ab ${{ x", 3), ("${{ 'x }}", 0), ("${{ {'a': 1} }", 0), ("é${{ }}", 5), ("${{}}", 3), ("x ${{ a b }}", 8)] {
+    for (source, offset) in
+        [("ab ${{ x", 3), ("${{ 'x }}", 0), ("${{ {'a': 1} }", 0), ("é${{ }}", 5), ("${{}}", 3), ("x ${{ a b }}", 8)]
+    {
         let fault = Template::parse(source, here(), &|_| here()).unwrap_err();
         assert!(fault.offset >= offset.min(source.len()) && fault.offset <= source.len(), "{source}: {fault:?}");
         assert!(source.is_char_boundary(fault.offset));
@@ -89,7 +94,9 @@ fn only_raw_is_raw() {
 #[test]
 fn what_has_no_text_is_refused() {
     let scope = scope(&[("m", json!({"a": 1})), ("z", json!(null)), ("nul", json!("a\0b"))]);
-    for source in ["${{ params.m }}", "${{ params.z }}", "${{ params.nul }}", "${{ [params.z] }}", "${{ params.absent }}"] {
+    for source in
+        ["${{ params.m }}", "${{ params.z }}", "${{ params.nul }}", "${{ [params.z] }}", "${{ params.absent }}"]
+    {
         assert!(template(source).shell(&scope).is_err(), "{source}");
         assert!(template(source).text(&scope).is_err(), "{source}");
         assert!(template(source).masked(&scope).is_err(), "{source}");
@@ -101,7 +108,12 @@ fn a_secret_goes_whole_or_not_at_all() {
     let scope = scope(&[("a", json!("x"))]);
     let masked = template("Bearer ${{ params.token }}.").masked(&scope).unwrap();
     assert_eq!((masked.expose(), masked.shown()), ("Bearer hunter22.", "Bearer <secret:token>."));
-    for source in ["${{ 'Bearer ' ~ params.token }}", "${{ params.token | upper }}", "${{ [params.token] | join }}", "${{ params.token | raw }}"] {
+    for source in [
+        "${{ 'Bearer ' ~ params.token }}",
+        "${{ params.token | upper }}",
+        "${{ [params.token] | join }}",
+        "${{ params.token | raw }}",
+    ] {
         let error = template(source).masked(&scope).unwrap_err();
         assert!(matches!(&error, EvalError::Secret { name, .. } if name == "token"), "{source}: {error}");
     }

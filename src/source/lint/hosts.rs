@@ -57,13 +57,17 @@ impl Linter<'_> {
         if expression.tolerates(&name.path.join(".")) {
             return;
         }
-        let lacks = |host: &&HostName| self.subject.inventory.target(host).is_none_or(|target| !target.vars.contains_key(var));
+        let lacks =
+            |host: &&HostName| self.subject.inventory.target(host).is_none_or(|target| !target.vars.contains_key(var));
         let without: Vec<&str> = on.iter().filter(lacks).map(HostName::as_str).collect();
         if without.is_empty() {
             return;
         }
-        let all: Vec<String> =
-            on.iter().filter_map(|host| self.subject.inventory.target(host)).flat_map(|target| target.vars.into_keys()).collect();
+        let all: Vec<String> = on
+            .iter()
+            .filter_map(|host| self.subject.inventory.target(host))
+            .flat_map(|target| target.vars.into_keys())
+            .collect();
         let known: Vec<&str> = all.iter().map(String::as_str).collect();
         let shown = without.iter().take(5).copied().collect::<Vec<_>>().join(", ");
         let more = if without.len() > 5 { format!(" and {} more", without.len() - 5) } else { String::new() };
@@ -76,9 +80,13 @@ impl Linter<'_> {
     /// Defaults of parameters that name a host.
     pub(super) fn host_params(&mut self) {
         for param in &self.subject.runbook.params {
-            let Some(default) = param.default.as_ref().filter(|_| param.kind == ParamType::Host && self.has_fleet()) else { continue };
+            let Some(default) = param.default.as_ref().filter(|_| param.kind == ParamType::Host && self.has_fleet())
+            else {
+                continue;
+            };
             if !self.subject.inventory.has_host(default) {
-                let message = format!("the default of `{}` names `{default}`, which is no host of the inventory", param.name);
+                let message =
+                    format!("the default of `{}` names `{default}`, which is no host of the inventory", param.name);
                 let found = self.at(Severity::Error, "unknown-host", &param.location, message);
                 let known: Vec<&str> = self.subject.inventory.host_names().map(HostName::as_str).collect();
                 self.out.push(found.did_you_mean(default, &known));

@@ -16,7 +16,13 @@ impl Linter<'_> {
         for piece in template.pieces() {
             let Piece::Expression { expression, offset, raw, .. } = piece else { continue };
             if *raw && slot == Slot::Shell {
-                let found = self.in_template(Severity::Warning, "raw", template, *offset, "`| raw` puts the value into the command unquoted");
+                let found = self.in_template(
+                    Severity::Warning,
+                    "raw",
+                    template,
+                    *offset,
+                    "`| raw` puts the value into the command unquoted",
+                );
                 self.out.push(found.help("be sure that nobody but the inventory can choose this value"));
             }
             if slot == Slot::Command {
@@ -47,7 +53,8 @@ impl Linter<'_> {
                 Ok(_) => self.host_var(expression, name, seen),
                 Err(fault) => {
                     let known: Vec<&str> = fault.near.1.iter().map(String::as_str).collect();
-                    let mut found = self.in_expression(Severity::Error, "undefined", expression, name.offset, fault.message);
+                    let mut found =
+                        self.in_expression(Severity::Error, "undefined", expression, name.offset, fault.message);
                     if let Some(help) = fault.help {
                         found = found.help(help);
                     }
@@ -76,7 +83,8 @@ impl Linter<'_> {
         let Some(columns) = seen.observed.as_ref().and_then(|observed| observed.columns.as_ref()) else { return };
         // the rows of another value have columns of their own
         let only_rows = expression.names().iter().all(|name| {
-            name.path[0] == "rows" || !matches!(name.path[0].as_str(), "value" | "steps" | "before" | "host" | "headers")
+            name.path[0] == "rows"
+                || !matches!(name.path[0].as_str(), "value" | "steps" | "before" | "host" | "headers")
         });
         if !only_rows || !expression.names().iter().any(|name| name.path[0] == "rows") {
             return;
@@ -125,9 +133,7 @@ impl Linter<'_> {
 
     fn kind(&self, operand: &Operand, seen: &Seen) -> Kind {
         match operand {
-            Operand::Name(path) => {
-                seen.look_up(path, self.subject).unwrap_or(Kind::Any)
-            }
+            Operand::Name(path) => seen.look_up(path, self.subject).unwrap_or(Kind::Any),
             Operand::Text => Kind::Text,
             Operand::Number => Kind::Number,
             Operand::Boolean => Kind::Boolean,
@@ -140,7 +146,11 @@ impl Linter<'_> {
         for name in expression.names() {
             let free = match name.path[0].as_str() {
                 "params" => name.path.get(1).is_none_or(|param| {
-                    self.subject.runbook.params.iter().any(|known| known.name == *param && known.kind == ParamType::String)
+                    self.subject
+                        .runbook
+                        .params
+                        .iter()
+                        .any(|known| known.name == *param && known.kind == ParamType::String)
                 }),
                 "steps" | "run" => true,
                 _ => false,
@@ -148,7 +158,9 @@ impl Linter<'_> {
             if free {
                 let message = format!("`{}` is not quoted in `command:`", name.path.join("."));
                 let found = self.in_expression(Severity::Warning, "unquoted", expression, name.offset, message);
-                self.out.push(found.help("`command:` is for whole commands of the inventory; use `run:` where others choose the words"));
+                self.out.push(found.help(
+                    "`command:` is for whole commands of the inventory; use `run:` where others choose the words",
+                ));
             }
         }
     }
@@ -167,11 +179,13 @@ impl Linter<'_> {
                         Spot::Open | Spot::Comment => continue,
                         Spot::Quoted(quote) => {
                             let message = format!("an interpolation inside the quotes `{quote}` would be quoted twice");
-                            self.in_template(Severity::Error, "quoted-twice", template, *offset, message)
-                                .help("every value is quoted where it stands: end the quotes before it, or take them out")
+                            self.in_template(Severity::Error, "quoted-twice", template, *offset, message).help(
+                                "every value is quoted where it stands: end the quotes before it, or take them out",
+                            )
                         }
                         Spot::Unsure(what) => {
-                            let message = format!("an interpolation in {what} is quoted there too, and the quotes may show");
+                            let message =
+                                format!("an interpolation in {what} is quoted there too, and the quotes may show");
                             self.in_template(Severity::Warning, "quoted-twice", template, *offset, message)
                                 .help("set a variable before (`x=${{ … }}`) and use that")
                         }

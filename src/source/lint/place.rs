@@ -13,7 +13,13 @@ use crate::vocab::Location;
 
 impl Linter<'_> {
     /// A complaint at a place of the model.
-    pub(super) fn at(&self, severity: Severity, code: &'static str, location: &Location, message: impl Into<String>) -> Diagnostic {
+    pub(super) fn at(
+        &self,
+        severity: Severity,
+        code: &'static str,
+        location: &Location,
+        message: impl Into<String>,
+    ) -> Diagnostic {
         self.complain(severity, code, message.into(), location, "", 0)
     }
 
@@ -121,7 +127,8 @@ mod tests {
 
     #[test]
     fn names_are_found_through_quoting_and_folding() {
-        let found = |file: &str, text: &str, needle: &str| file[walk(file, 0, text, text.find(needle).unwrap())..].to_owned();
+        let found =
+            |file: &str, text: &str, needle: &str| file[walk(file, 0, text, text.find(needle).unwrap())..].to_owned();
         assert_eq!(found("a == b.c", "a == b.c", "b"), "b.c");
         assert_eq!(found("x == ''it'' and y'", "x == 'it' and y", "y"), "y'");
         assert_eq!(found(r#"x == \"it\" and y""#, r#"x == "it" and y"#, "y"), "y\"");

@@ -69,7 +69,12 @@ impl Observed {
             LookSpec::Run(_) => names.extend([("exit", Kind::Number), ("stdout", Kind::Text), ("stderr", Kind::Text)]),
             LookSpec::Tcp(_) => names.push(("reply", Kind::Text)),
             LookSpec::Http(_) => {
-                names.extend([("status", Kind::Number), ("headers", Kind::Any), ("body", Kind::Text), ("stdout", Kind::Text)]);
+                names.extend([
+                    ("status", Kind::Number),
+                    ("headers", Kind::Any),
+                    ("body", Kind::Text),
+                    ("stdout", Kind::Text),
+                ]);
             }
         }
         let mut known = None;
@@ -163,7 +168,11 @@ impl Seen {
                 return match part(1) {
                     None => Ok(Kind::Any),
                     Some(name) => observed.name(name).ok_or_else(|| {
-                        unknown(format!("`before` has no `{name}`"), name, observed.names.iter().map(|(name, _)| (*name).to_owned()))
+                        unknown(
+                            format!("`before` has no `{name}`"),
+                            name,
+                            observed.names.iter().map(|(name, _)| (*name).to_owned()),
+                        )
                     }),
                 };
             }
@@ -189,15 +198,21 @@ impl Seen {
                 None => Ok(Kind::Any),
                 Some("emergency") => Ok(Kind::Boolean),
                 Some("id" | "operator" | "reason") => Ok(Kind::Text),
-                Some(name) => {
-                    Err(unknown(format!("`run` has no `{name}`"), name, ["id", "operator", "reason", "emergency"].map(str::to_owned)))
-                }
+                Some(name) => Err(unknown(
+                    format!("`run` has no `{name}`"),
+                    name,
+                    ["id", "operator", "reason", "emergency"].map(str::to_owned),
+                )),
             },
             "host" if self.host => match part(1) {
                 None | Some("groups" | "vars") => Ok(Kind::Any),
                 Some("name" | "address") => Ok(Kind::Text),
                 Some(name) => {
-                    let mut fault = unknown(format!("`host` has no `{name}`"), name, ["name", "address", "groups", "vars"].map(str::to_owned));
+                    let mut fault = unknown(
+                        format!("`host` has no `{name}`"),
+                        name,
+                        ["name", "address", "groups", "vars"].map(str::to_owned),
+                    );
                     fault.help = Some(format!("a variable of the inventory is `host.vars.{name}`"));
                     Err(fault)
                 }
@@ -210,7 +225,11 @@ impl Seen {
             "before" => Err(plain("there is no `before` here", Some("it is in scope in the `checks:` of an action"))),
             _ => {
                 // the columns of JSON show only in a run
-                if self.observed.as_ref().is_some_and(|observed| observed.in_row && observed.has_rows() && observed.columns.is_none()) {
+                if self
+                    .observed
+                    .as_ref()
+                    .is_some_and(|observed| observed.in_row && observed.has_rows() && observed.columns.is_none())
+                {
                     return Ok(Kind::Any);
                 }
                 Err(self.unknown_root(root, runbook))
@@ -282,10 +301,13 @@ impl Seen {
             Some("on") => match path.get(4).map(String::as_str) {
                 None => Ok(Kind::Any),
                 Some("captured") => captured(path.get(5)),
-                Some(other) => Err(unknown(format!("there is no `{other}` of a step on a host"), other, ["captured".to_owned()])),
+                Some(other) => {
+                    Err(unknown(format!("there is no `{other}` of a step on a host"), other, ["captured".to_owned()]))
+                }
             },
             Some(name) => {
-                let mut fault = unknown(format!("a step has no `{name}`"), name, ["outcome", "captured", "on"].map(str::to_owned));
+                let mut fault =
+                    unknown(format!("a step has no `{name}`"), name, ["outcome", "captured", "on"].map(str::to_owned));
                 if step.captured.iter().any(|captured| captured == name) {
                     fault.help = Some(format!("write `steps.{id}.captured.{name}`"));
                 }

@@ -196,7 +196,9 @@ impl Shell {
             at += 1;
         }
         let mut word = String::new();
-        while let Some(ch) = rest.get(at).filter(|ch| !ch.is_whitespace() && !matches!(ch, ';' | '|' | '&' | '<' | '>' | '(' | ')')) {
+        while let Some(ch) =
+            rest.get(at).filter(|ch| !ch.is_whitespace() && !matches!(ch, ';' | '|' | '&' | '<' | '>' | '(' | ')'))
+        {
             if !matches!(ch, '\'' | '"' | '\\') {
                 word.push(*ch);
             }
@@ -228,7 +230,23 @@ mod tests {
 
     #[test]
     fn quotes_are_seen() {
-        for open in ["", "echo ", "echo 'a' ", "a=\"b\" ", "echo \\' ", "echo \\\" ", "echo # it's\n", "x=$(", "echo ${x} ", "echo $((1)) ", "a; (b ", "cat <<'E' \nit's\nE\n", "echo a#b'c' ", "echo $# ", "case x in a) "] {
+        for open in [
+            "",
+            "echo ",
+            "echo 'a' ",
+            "a=\"b\" ",
+            "echo \\' ",
+            "echo \\\" ",
+            "echo # it's\n",
+            "x=$(",
+            "echo ${x} ",
+            "echo $((1)) ",
+            "a; (b ",
+            "cat <<'E' \nit's\nE\n",
+            "echo a#b'c' ",
+            "echo $# ",
+            "case x in a) ",
+        ] {
             assert_eq!(spot(open), Spot::Open, "{open:?}");
         }
         for single in ["'", "echo 'a ", "awk '{ print $1 } ", "a 'b\n c"] {
@@ -239,7 +257,9 @@ mod tests {
         }
         assert_eq!(spot("# it's "), Spot::Comment);
         assert_eq!(spot("\"$(echo "), Spot::Open);
-        for unsure in ["\"$(echo \"", "cat <<E\nx ", "cat <<-'E' > f\nit's ", "echo ${x:-", "echo $((1 + ", "echo \"`echo "] {
+        for unsure in
+            ["\"$(echo \"", "cat <<E\nx ", "cat <<-'E' > f\nit's ", "echo ${x:-", "echo $((1 + ", "echo \"`echo "]
+        {
             assert!(matches!(spot(unsure), Spot::Unsure(_)), "{unsure:?}: {:?}", spot(unsure));
         }
     }

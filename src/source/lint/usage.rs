@@ -47,7 +47,8 @@ fn changes(step: &Step) -> bool {
 }
 
 fn is_verified(step: &Step) -> bool {
-    let inner = matches!(&step.kind, StepKind::Block(steps) if steps.iter().any(|step| is_verified(step) || is_gate(step)));
+    let inner =
+        matches!(&step.kind, StepKind::Block(steps) if steps.iter().any(|step| is_verified(step) || is_gate(step)));
     !step.checks.is_empty() || inner
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::scope::{Earlier, Observed, Seen};
 use super::{Linter, Slot};
 use crate::model::{
-    Acknowledgement, Action, Check, CommandSpec, Expectation, HttpSpec, LookSpec, ParamType, Probe, ProgramSpec, Quantifier,
-    Rollout, Step, StepKind, Template, Warning, WarningWhen,
+    Acknowledgement, Action, Check, CommandSpec, Expectation, HttpSpec, LookSpec, ParamType, Probe, ProgramSpec,
+    Quantifier, Rollout, Step, StepKind, Template, Warning, WarningWhen,
 };
 use crate::source::diagnostic::Severity;
 use crate::vocab::HostName;
@@ -51,10 +51,17 @@ impl Linter<'_> {
         if needs_hosts && !inner && step.hosts.is_none() && runbook.hosts.is_none() {
             let message = format!("the step `{}` has no hosts to run on", step.id);
             let found = self.at(Severity::Error, "no-hosts", &step.location, message);
-            self.out.push(found.help("write `hosts:` on the step or on the runbook, or `once: true` for the operator's machine"));
+            self.out.push(
+                found.help("write `hosts:` on the step or on the runbook, or `once: true` for the operator's machine"),
+            );
         }
         if once && step.hosts.is_none() && step.rollout.declared {
-            let found = self.at(Severity::Warning, "no-effect", &step.location, "a rollout has no effect on a step that runs once");
+            let found = self.at(
+                Severity::Warning,
+                "no-effect",
+                &step.location,
+                "a rollout has no effect on a step that runs once",
+            );
             self.out.push(found.help("name `hosts:`, or take `rollout:` out"));
         }
         let here = Seen { host: true, on: on.clone(), steps: Some(earlier.clone()), observed: None };
@@ -89,7 +96,8 @@ impl Linter<'_> {
             StepKind::Runbook { name, with, runbook: included } => {
                 let seen = Seen::default();
                 for (param, template) in with {
-                    let secret = included.params.iter().any(|known| known.name == *param && known.kind == ParamType::Secret);
+                    let secret =
+                        included.params.iter().any(|known| known.name == *param && known.kind == ParamType::Secret);
                     self.template(template, if secret { Slot::Secret } else { Slot::Text }, &seen);
                 }
                 let _ = name;
@@ -135,7 +143,8 @@ impl Linter<'_> {
             if let (Some(count), Some(on)) = (count, on)
                 && count >= on.len()
             {
-                let message = format!("{count} healthy hosts outside a batch are never there: the step has {}", on.len());
+                let message =
+                    format!("{count} healthy hosts outside a batch are never there: the step has {}", on.len());
                 let found = self.at(Severity::Error, "min-healthy", floor.count.location(), message);
                 self.out.push(found.help("lower `count`"));
             }
@@ -210,7 +219,8 @@ impl Linter<'_> {
             return;
         }
         let host = !expectation.over_all;
-        let seen = Seen { host, on: on.clone().filter(|_| host), steps: Some(earlier.to_vec()), observed: Some(observed) };
+        let seen =
+            Seen { host, on: on.clone().filter(|_| host), steps: Some(earlier.to_vec()), observed: Some(observed) };
         self.expression(&expectation.expression, &seen);
     }
 
@@ -243,7 +253,9 @@ impl Linter<'_> {
         if remote && check.probe.hosts.is_none() && self.subject.runbook.hosts.is_none() {
             let message = format!("{what} looks at no host");
             let found = self.at(Severity::Error, "no-hosts", &check.location, message);
-            self.out.push(found.help("write `hosts:` on the probe or on the runbook; `hosts: here` is the operator's machine"));
+            self.out.push(
+                found.help("write `hosts:` on the probe or on the runbook; `hosts: here` is the operator's machine"),
+            );
         }
     }
 }

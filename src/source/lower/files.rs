@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::model::{BookFile, ScriptFile};
 use crate::source::decode::Context;
-use crate::source::raw::command::RawScriptSpec;
 use crate::source::raw::Word;
+use crate::source::raw::command::RawScriptSpec;
 use crate::source::text::read_bytes;
 
 /// The largest script, in bytes: scripts travel on stdin.
@@ -62,15 +62,23 @@ impl BookFiles {
         if word.text.contains("${{") {
             return refuse("the path of a file must be known when the runbook is read".to_owned(), "write it out");
         }
-        if word.text.contains('\0') || path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
-            return refuse(format!("`{}` leads out of the book", word.text), "write a path that starts at the book's folder");
+        if word.text.contains('\0')
+            || path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir))
+        {
+            return refuse(
+                format!("`{}` leads out of the book", word.text),
+                "write a path that starts at the book's folder",
+            );
         }
         let full = self.dir.join(path);
         let (Ok(real), Ok(dir)) = (full.canonicalize(), self.dir.canonicalize()) else {
             return refuse(format!("there is no file `{}` in the book", word.text), "paths start at the book's folder");
         };
         if !real.starts_with(&dir) {
-            return refuse(format!("`{}` leads out of the book through a link", word.text), "copy the file into the book");
+            return refuse(
+                format!("`{}` leads out of the book through a link", word.text),
+                "copy the file into the book",
+            );
         }
         match read_bytes(&real, &word.text, largest) {
             Ok(bytes) => Some(bytes),

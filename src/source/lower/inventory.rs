@@ -6,9 +6,9 @@ use std::path::Path;
 use crate::model::inventory::{Group, HostSettings, Settings};
 use crate::model::{Inventory, Transport, pattern};
 use crate::source::decode::Context;
+use crate::source::raw::Word;
 use crate::source::raw::inventory::{RawGroup, RawInventory, RawSettings, RawTransport};
 use crate::source::raw::scalar::is_variable;
-use crate::source::raw::Word;
 use crate::source::text::Span;
 use crate::vocab::HostName;
 
@@ -58,7 +58,9 @@ pub(in crate::source) fn inventory(raw: &RawInventory, dir: &Path, cx: &Context)
             cx.fault("bad-name", &entry.span, format!("`{}` is a host and a group", entry.name));
         }
         let group = match &entry.value {
-            None => Group { name: entry.name.clone(), hosts: None, children: Vec::new(), settings: Settings::default() },
+            None => {
+                Group { name: entry.name.clone(), hosts: None, children: Vec::new(), settings: Settings::default() }
+            }
             Some(RawGroup::Hosts(words)) => Group {
                 name: entry.name.clone(),
                 hosts: Some(members(&entry.name, &words.0, cx, &mut mentions)),
@@ -89,7 +91,8 @@ pub(in crate::source) fn verify(whole: &Inventory, mentions: &Mentions, cx: &Con
     let list: Vec<&str> = known.iter().copied().collect();
     for (group, host, span) in &mentions.hosts {
         if !known.contains(host.as_str()) && !host.is_here() {
-            let found = cx.error("unknown-host", span, format!("`{host}` is in the group `{group}` and not among the hosts"));
+            let found =
+                cx.error("unknown-host", span, format!("`{host}` is in the group `{group}` and not among the hosts"));
             cx.report(found.help("add it to `hosts:`").did_you_mean(host.as_str(), &list));
         }
     }

@@ -20,9 +20,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) use book::book;
-pub(super) use parse::columns;
 pub(super) use files::BookFiles;
 pub(super) use inventory::{inventory, verify as verify_inventory};
+pub(super) use parse::columns;
 pub(super) use runbook::runbook;
 
 use super::decode::{Context, Place};
@@ -73,8 +73,11 @@ impl Lowering<'_> {
             }
             [(first, first_span), rest @ ..] => {
                 let (second, span) = rest[0];
-                let mut found = Diagnostic::error("exclusive-keys", format!("{what} has both `{first}` and `{second}`"))
-                    .at(self.cx.source(), span.clone(), "");
+                let mut found = Diagnostic::error(
+                    "exclusive-keys",
+                    format!("{what} has both `{first}` and `{second}`"),
+                )
+                .at(self.cx.source(), span.clone(), "");
                 for (name, span) in std::iter::once(&(*first, *first_span)).chain(&rest[1..]) {
                     found = found.at(self.cx.source(), (*span).clone(), format!("and `{name}`"));
                 }

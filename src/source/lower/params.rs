@@ -31,7 +31,14 @@ impl Lowering<'_> {
         let location = self.cx.location(&entry.span);
         let name = entry.name.clone();
         let Some(raw) = &entry.value else {
-            return Param { name, kind: ParamType::String, default: None, position: None, help: String::new(), location };
+            return Param {
+                name,
+                kind: ParamType::String,
+                default: None,
+                position: None,
+                help: String::new(),
+                location,
+            };
         };
         let kind = match raw.r#type {
             None | Some(RawParamType::String) => ParamType::String,
@@ -55,7 +62,9 @@ impl Lowering<'_> {
         if let Some(word) = &raw.default {
             if kind == ParamType::Secret {
                 let found = self.cx.error("secret-default", &word.span, "a secret cannot stand in a file");
-                self.cx.report(found.help("take `default` out: it is asked for, or given as `NAME=@FILE` or `NAME=env:VAR`"));
+                self.cx.report(
+                    found.help("take `default` out: it is asked for, or given as `NAME=@FILE` or `NAME=env:VAR`"),
+                );
             } else if let Err(why) = kind.read(&word.text)
                 && (raw.place.key("type").is_none() || raw.r#type.is_some())
             {
@@ -74,7 +83,8 @@ impl Lowering<'_> {
         for (index, (number, span)) in positions.iter().enumerate() {
             let due = index + 1;
             if *number as usize != due {
-                let found = self.cx.error("bad-position", span, format!("the position {number} leaves a gap or stands twice"));
+                let found =
+                    self.cx.error("bad-position", span, format!("the position {number} leaves a gap or stands twice"));
                 self.cx.report(found.help(format!("positions count 1, 2, 3 …: this one would be {due}")));
                 return;
             }
@@ -95,12 +105,17 @@ impl Lowering<'_> {
         let runbook = match (self.include)(&name) {
             Include::Found(runbook) => runbook,
             Include::Cycle(path) => {
-                let found = self.cx.error("cycle", &word.span, format!("runbooks run each other in a circle: {}", path.join(" -> ")));
+                let found = self.cx.error(
+                    "cycle",
+                    &word.span,
+                    format!("runbooks run each other in a circle: {}", path.join(" -> ")),
+                );
                 self.cx.report(found.help("take one of them out, or move what both need into a third"));
                 return None;
             }
             Include::Unknown(near) => {
-                let found = self.cx.error("unknown-runbook", &word.span, format!("there is no runbook `{name}` in the book"));
+                let found =
+                    self.cx.error("unknown-runbook", &word.span, format!("there is no runbook `{name}` in the book"));
                 self.cx.report(found.maybe_help(near.map(|near| format!("did you mean `{near}`?"))));
                 return None;
             }
@@ -131,7 +146,8 @@ impl Lowering<'_> {
                 let found = self.cx.error("secret-default", &word.span, "a secret cannot stand in a file");
                 self.cx.report(found.help("pass on a secret of your own: `\"${{ params.NAME }}\"`"));
             } else if let Err(why) = param.kind.read(&word.text) {
-                let message = format!("the value does not fit the type `{}` of `{}`: {why}", param.kind.word(), param.name);
+                let message =
+                    format!("the value does not fit the type `{}` of `{}`: {why}", param.kind.word(), param.name);
                 self.cx.fault("bad-value", &word.span, message);
             }
         }

@@ -35,7 +35,11 @@ impl Lowering<'_> {
                 let word = spec.rows.as_ref()?;
                 let pattern = self.cx.regex(word)?;
                 if pattern.0.capture_names().flatten().next().is_none() {
-                    let found = self.cx.error("bad-regex", &word.span, "the expression names no group, so there are no columns");
+                    let found = self.cx.error(
+                        "bad-regex",
+                        &word.span,
+                        "the expression names no group, so there are no columns",
+                    );
                     self.cx.report(found.help("name what you want to see: `(?<pid>\\d+)`"));
                     return None;
                 }
@@ -108,7 +112,9 @@ impl Lowering<'_> {
         let columns = parse.and_then(|parse| columns(&parse.shape));
         for word in show {
             match (&columns, parse) {
-                (Some(columns), _) if !columns.contains(&word.text) => self.unknown_column(&word.text, &word.span, columns),
+                (Some(columns), _) if !columns.contains(&word.text) => {
+                    self.unknown_column(&word.text, &word.span, columns)
+                }
                 (_, None) => {
                     let found = self.cx.error("unknown-column", &word.span, "the probe has no columns to show");
                     self.cx.report(found.help("add `parse:`"));

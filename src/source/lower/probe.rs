@@ -6,8 +6,8 @@ use super::Lowering;
 use super::command::{PROGRAMS, origin};
 use crate::model::{LookSpec, Probe, TcpSpec};
 use crate::source::decode::Place;
-use crate::source::raw::probe::{RawLook, RawProbe, RawProbeRef, RawTcp};
 use crate::source::raw::CountText;
+use crate::source::raw::probe::{RawLook, RawProbe, RawProbeRef, RawTcp};
 use crate::vocab::Period;
 
 /// The keys that say how a probe looks.

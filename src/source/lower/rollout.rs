@@ -13,9 +13,15 @@ impl Lowering<'_> {
             Some(word) => self.canary(word),
         };
         let batch = raw.batch.as_ref().filter(|word| {
-            let fine = word.text == "all" || word.text.contains("${{") || word.text.parse::<u32>().is_ok_and(|count| count > 0);
+            let fine = word.text == "all"
+                || word.text.contains("${{")
+                || word.text.parse::<u32>().is_ok_and(|count| count > 0);
             if !fine {
-                let found = self.cx.error("wrong-type", &word.span, format!("expected a number of hosts or `all`, found `{}`", word.text));
+                let found = self.cx.error(
+                    "wrong-type",
+                    &word.span,
+                    format!("expected a number of hosts or `all`, found `{}`", word.text),
+                );
                 self.cx.report(found);
             }
             fine
@@ -52,7 +58,8 @@ impl Lowering<'_> {
         let expectation = self.expectation(&raw.expectation, &raw.place, "`min_healthy`");
         let (probe, expectation) = (probe?, expectation?);
         if let (true, Some(span)) = (expectation.over_all, raw.place.key("over")) {
-            let found = self.cx.error("misplaced-key", span, "`over: all` has no meaning here: each host is healthy or not");
+            let found =
+                self.cx.error("misplaced-key", span, "`over: all` has no meaning here: each host is healthy or not");
             self.cx.report(found);
         }
         let says = spoken(&probe, &expectation);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::Lowering;
 use crate::model::Runbook;
+use crate::source::raw::probe::RawProbe;
 use crate::source::raw::runbook::RawRunbook;
 use crate::source::raw::scalar::is_ident;
 use crate::source::raw::step::RawStep;
 use crate::source::raw::{Ident, Named};
-use crate::source::raw::probe::RawProbe;
 
 /// The runbook `name`, as far as it can be lowered.
 pub(in crate::source) fn runbook(name: &str, raw: &RawRunbook, mut low: Lowering<'_>, systems: &[String]) -> Runbook {
@@ -61,7 +61,10 @@ fn ids<'r>(steps: &'r [RawStep], into: &mut Vec<&'r Ident>) {
 
 impl Lowering<'_> {
     /// Named probes; one that could not be lowered keeps its name.
-    pub(super) fn probes(&self, raw: &Named<RawProbe>) -> BTreeMap<String, Option<std::sync::Arc<crate::model::Probe>>> {
+    pub(super) fn probes(
+        &self,
+        raw: &Named<RawProbe>,
+    ) -> BTreeMap<String, Option<std::sync::Arc<crate::model::Probe>>> {
         let named = raw.entries.iter().map(|entry| {
             is_ident(&entry.name, &entry.span, self.cx);
             (entry.name.clone(), entry.value.as_ref().and_then(|probe| self.probe(&entry.name, probe)))

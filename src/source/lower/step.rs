@@ -9,8 +9,7 @@ use crate::source::raw::scalar::is_variable;
 use crate::source::raw::step::{RawCopy, RawStep};
 
 /// The keys that say what a step does.
-const KINDS: &[&str] =
-    &["run", "command", "script", "copy", "http", "manual", "wait", "runbook", "probe", "steps"];
+const KINDS: &[&str] = &["run", "command", "script", "copy", "http", "manual", "wait", "runbook", "probe", "steps"];
 
 impl Lowering<'_> {
     /// Steps in order. `outer` is the id of the block they stand in.
@@ -152,11 +151,26 @@ impl Lowering<'_> {
                 refuse(&["retry"], "write `within:`");
                 refuse(&["undo", "settle", "repeatable"], "a probe changes nothing");
             }
-            "steps" => refuse(&["timeout", "retry", "capture", "undo", "settle", "repeatable"], "write it on the inner steps"),
+            "steps" => {
+                refuse(&["timeout", "retry", "capture", "undo", "settle", "repeatable"], "write it on the inner steps")
+            }
             "runbook" => refuse(
                 &[
-                    "hosts", "once", "skip_if", "preconditions", "warnings", "rollout", "timeout", "retry", "checks",
-                    "capture", "on_failure", "undo", "repeatable", "settle", "sudo",
+                    "hosts",
+                    "once",
+                    "skip_if",
+                    "preconditions",
+                    "warnings",
+                    "rollout",
+                    "timeout",
+                    "retry",
+                    "checks",
+                    "capture",
+                    "on_failure",
+                    "undo",
+                    "repeatable",
+                    "settle",
+                    "sudo",
                 ],
                 "the runbook keeps its own",
             ),

@@ -66,7 +66,9 @@ impl Context {
     fn bad_expression(&self, word: &Word, fault: &ExpressionFault) {
         // a fault about a name points at the name, not at the operator before it
         let named = fault.message.split('`').nth(1).filter(|name| !name.is_empty());
-        let offset = named.and_then(|name| word.text.get(fault.offset..)?.find(name)).map_or(fault.offset, |at| fault.offset + at);
+        let offset = named
+            .and_then(|name| word.text.get(fault.offset..)?.find(name))
+            .map_or(fault.offset, |at| fault.offset + at);
         let at = self.source().floor(word.place(self.source().text(), offset));
         let rest = &self.source().text()[at..];
         let length = match named {
@@ -83,7 +85,8 @@ impl Context {
             if let Err(error) = Regex::new(pattern) {
                 let at = word.place(self.source().text(), base + offset);
                 let (message, _) = regex_fault(&error);
-                let found = self.error("bad-regex", &(at..at), format!("bad regular expression `{pattern}`: {message}"));
+                let found =
+                    self.error("bad-regex", &(at..at), format!("bad regular expression `{pattern}`: {message}"));
                 self.report(found);
             }
         }
@@ -97,7 +100,11 @@ impl Context {
                 let (message, chars) = regex_fault(&error);
                 let offset = word.text.char_indices().nth(chars).map_or(word.text.len(), |(at, _)| at);
                 let at = self.source().floor(word.place(self.source().text(), offset));
-                let end = self.source().text()[at..].chars().next().filter(|ch| *ch != '\n').map_or(at, |ch| at + ch.len_utf8());
+                let end = self.source().text()[at..]
+                    .chars()
+                    .next()
+                    .filter(|ch| *ch != '\n')
+                    .map_or(at, |ch| at + ch.len_utf8());
                 self.fault("bad-regex", &(at..end), format!("bad regular expression: {message}"));
                 None
             }
@@ -146,8 +153,11 @@ impl Context {
                 Err(message) => self.fault("bad-host", &word.span, message),
                 Ok(names) => {
                     if let Some(name) = names.iter().find(|name| !name.is_empty() && !HostName::is_valid(name)) {
-                        let found = self.error("bad-host", &word.span, format!("`{name}` cannot name a host or a group"));
-                        self.report(found.help("names are letters, digits, `.`, `_` and `-`; several are joined with `:`"));
+                        let found =
+                            self.error("bad-host", &word.span, format!("`{name}` cannot name a host or a group"));
+                        self.report(
+                            found.help("names are letters, digits, `.`, `_` and `-`; several are joined with `:`"),
+                        );
                     }
                 }
             }

@@ -90,7 +90,12 @@ impl Decode for RawScript {
         let spec = match &node.value {
             Value::Scalar(_) => {
                 let file = Word::decode(node, cx)?;
-                RawScriptSpec { place: super::super::decode::Place::default(), file, args: Vec::new(), interpreter: None }
+                RawScriptSpec {
+                    place: super::super::decode::Place::default(),
+                    file,
+                    args: Vec::new(),
+                    interpreter: None,
+                }
             }
             Value::Map(_) => RawScriptSpec::decode(node, cx)?,
             Value::List(_) => {

@@ -111,7 +111,8 @@ impl Word {
                     'U' => 10,
                     other => 1 + other.len_utf8(),
                 };
-                let blank = matches!(escape, 't' | 'n' | 'v' | 'f' | 'r' | ' ' | 'N' | '_' | 'L' | 'P' | '\n' | '\r' | '\t');
+                let blank =
+                    matches!(escape, 't' | 'n' | 'v' | 'f' | 'r' | ' ' | 'N' | '_' | 'L' | 'P' | '\n' | '\r' | '\t');
                 (floor(written, length).max(1), !blank)
             }
             _ => (first.len_utf8(), !first.is_whitespace()),
@@ -131,7 +132,8 @@ fn scalar<'n>(node: &'n Node, what: &str, cx: &Context) -> Option<&'n Scalar> {
     match &node.value {
         Value::Scalar(scalar) if !scalar.is_null() => Some(scalar),
         Value::Map(_) if cx.source().text().get(node.span.clone()).is_some_and(|text| text.starts_with("{{")) => {
-            let found = cx.expected(what, node).help("an interpolation is written `${{ … }}`, and needs quotes in a `{ … }`");
+            let found =
+                cx.expected(what, node).help("an interpolation is written `${{ … }}`, and needs quotes in a `{ … }`");
             cx.report(found);
             None
         }
@@ -187,7 +189,8 @@ impl Decode for Ident {
 /// Whether `text` is an id; reported when it is not.
 pub(crate) fn is_ident(text: &str, span: &Span, cx: &Context) -> bool {
     let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    let good = text.bytes().all(inner) && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) && text.len() <= 100;
+    let good =
+        text.bytes().all(inner) && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) && text.len() <= 100;
     if !good {
         let found = cx.error("bad-name", span, format!("`{text}` is no name"));
         cx.report(found.help("a name is letters, digits, `-` and `_`, and begins with a letter or a digit"));

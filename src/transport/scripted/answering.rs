@@ -121,8 +121,7 @@ impl Operate for Scripted {
         Box::pin(async move {
             let (call, answer) = self.hear(target, Kind::Send, None, request.shown());
             let answer = answer.ok_or_else(|| unscripted(&call))?;
-            let lost =
-                |reason: &str| Fault::Lost { reason: reason.to_owned(), stdout: Vec::new(), stderr: Vec::new() };
+            let lost = |reason: &str| Fault::Lost { reason: reason.to_owned(), stdout: Vec::new(), stderr: Vec::new() };
             match wait(answer.delay, Some(timeout), &cancel).await {
                 Waited::Cancelled => return Err(lost("interrupted while waiting for the answer")),
                 Waited::TimeUp => return Err(lost("no answer in time")),

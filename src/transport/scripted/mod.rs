@@ -50,7 +50,9 @@ impl Matcher {
     fn matches(&self, call: &Call) -> bool {
         match self {
             Self::Any => true,
-            Self::Text(text) => call.text.contains(text) || call.step.as_ref().is_some_and(|step| step.as_str() == text),
+            Self::Text(text) => {
+                call.text.contains(text) || call.step.as_ref().is_some_and(|step| step.as_str() == text)
+            }
             Self::Step(step) => call.step.as_ref() == Some(step),
         }
     }
@@ -166,7 +168,12 @@ impl Scripted {
     /// The calls of one kind so far, each as `host: text`.
     pub fn told(&self, kind: Kind) -> Vec<String> {
         let script = self.script();
-        script.calls.iter().filter(|call| call.kind == kind).map(|call| format!("{}: {}", call.host, call.text)).collect()
+        script
+            .calls
+            .iter()
+            .filter(|call| call.kind == kind)
+            .map(|call| format!("{}: {}", call.host, call.text))
+            .collect()
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
@@ -186,8 +193,7 @@ impl Scripted {
         let mut script = self.script();
         script.calls.push(call.clone());
         let Script { rules, effects, .. } = &mut *script;
-        let happened =
-            |after: &Matcher| effects.iter().any(|effect| effect.host == call.host && after.matches(effect));
+        let happened = |after: &Matcher| effects.iter().any(|effect| effect.host == call.host && after.matches(effect));
         let rule = rules.iter_mut().rev().find(|rule| {
             rule.host.as_ref().is_none_or(|host| *host == call.host)
                 && rule.matcher.matches(&call)

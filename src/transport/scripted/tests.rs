@@ -40,9 +40,11 @@ async fn exit(fleet: &Scripted, host: &str, text: &str) -> Result<i32, Fault> {
 
 #[tokio::test(start_paused = true)]
 async fn answers_follow_each_other_and_the_last_repeats() {
-    let fleet = Scripted::new()
-        .everywhere("status", Answer::exit(9))
-        .on("a", "status", [Answer::exit(1), Answer::exit(0).after(Duration::from_secs(30))]);
+    let fleet = Scripted::new().everywhere("status", Answer::exit(9)).on(
+        "a",
+        "status",
+        [Answer::exit(1), Answer::exit(0).after(Duration::from_secs(30))],
+    );
     for expected in [1, 0, 0] {
         assert_eq!(exit(&fleet, "a", "show status").await, Ok(expected));
     }
