@@ -2,6 +2,8 @@
 //!
 //! Needs root and Debian, as the lab does. Each test takes a lab of the pool for itself.
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test stops where it does not go on")]
+
 mod support;
 
 #[path = "fleet/at_a_terminal.rs"]

@@ -1,5 +1,7 @@
 //! Bad input: refused with exit 2, at its place, with a hint, and with nothing done.
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test stops where it does not go on")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

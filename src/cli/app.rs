@@ -23,7 +23,7 @@ pub struct App {
 /// Options that every subcommand takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
+pub(super) struct Global {
     /// The folder of runbooks; without it, the nearest `runbooks/` upward from here
     #[arg(long, value_name = "DIR", env = "RUNBOOK_BOOK", global = true)]
     pub(super) book: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub struct Global {
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people.
     Text,
     /// For programs.
@@ -56,7 +56,7 @@ pub enum Format {
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum When {
+pub(super) enum When {
     /// On a terminal.
     Auto,
     /// Always.

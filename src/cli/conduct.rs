@@ -49,7 +49,9 @@ pub(super) fn fleet(parallel: usize) -> Fleet {
 
 /// What hides the secrets that were given for `plan`.
 pub(super) fn masker(plan: &Plan) -> Masker {
-    Masker::new(plan.scopes.iter().flat_map(|scope| scope.secrets.values()).map(|secret| secret.expose()))
+    Masker::new(
+        plan.scopes.iter().flat_map(|scope| scope.secrets.values()).map(super::super::vocab::masking::Secret::expose),
+    )
 }
 
 impl Conduct<'_> {
@@ -157,18 +159,18 @@ pub(super) fn program(global: &Global) -> String {
     let from_environment = |name: &str, value: &std::path::Path| {
         super::context::variable(name).is_some_and(|set| std::path::Path::new(&set) == value)
     };
-    if let Some(book) = &global.book {
-        if !from_environment("RUNBOOK_BOOK", book) {
-            words.extend(["--book".to_owned(), shell_word(&book.display().to_string())]);
-        }
+    if let Some(book) = &global.book
+        && !from_environment("RUNBOOK_BOOK", book)
+    {
+        words.extend(["--book".to_owned(), shell_word(&book.display().to_string())]);
     }
     for file in &global.inventory {
         words.extend(["-i".to_owned(), shell_word(&file.display().to_string())]);
     }
-    if let Some(dir) = &global.state_dir {
-        if !from_environment("RUNBOOK_STATE_DIR", dir) {
-            words.extend(["--state-dir".to_owned(), shell_word(&dir.display().to_string())]);
-        }
+    if let Some(dir) = &global.state_dir
+        && !from_environment("RUNBOOK_STATE_DIR", dir)
+    {
+        words.extend(["--state-dir".to_owned(), shell_word(&dir.display().to_string())]);
     }
     words.join(" ")
 }

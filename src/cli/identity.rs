@@ -34,10 +34,10 @@ pub(super) fn operator(given: Option<&str>) -> Result<OperatorEntry, CliError> {
         let asked = inquire::Text::new("You are root. Who is running this?")
             .with_help_message("it goes to the audit log; --as NAME or RUNBOOK_OPERATOR answer beforehand")
             .prompt_skippable();
-        if let Ok(Some(name)) = asked {
-            if !name.trim().is_empty() {
-                return Ok(entry(valid(&name)?, true, "asked"));
-            }
+        if let Ok(Some(name)) = asked
+            && !name.trim().is_empty()
+        {
+            return Ok(entry(valid(&name)?, true, "asked"));
         }
     }
     Ok(entry("root (unidentified)".to_owned(), false, "login"))

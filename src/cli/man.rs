@@ -19,13 +19,12 @@ pub(super) struct Args {
 
 pub(super) fn man(args: &Args) -> Result<u8, CliError> {
     let failed = |error: std::io::Error| CliError::usage(format!("the manual could not be written: {error}"));
-    match &args.out {
-        Some(dir) => clap_mangen::generate_to(App::command(), dir).map_err(failed)?,
-        None => {
-            let mut text = Vec::new();
-            clap_mangen::Man::new(App::command()).render(&mut text).map_err(failed)?;
-            crate::report::Sink::stdout().write(&String::from_utf8_lossy(&text));
-        }
+    if let Some(dir) = &args.out {
+        clap_mangen::generate_to(App::command(), dir).map_err(failed)?;
+    } else {
+        let mut text = Vec::new();
+        clap_mangen::Man::new(App::command()).render(&mut text).map_err(failed)?;
+        crate::report::Sink::stdout().write(&String::from_utf8_lossy(&text));
     }
     Ok(exit::OK)
 }

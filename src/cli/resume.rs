@@ -129,10 +129,10 @@ fn choose(unfinished: &[RunListing], describe: &dyn Fn(&RunListing) -> String) -
     let names: Vec<String> = unfinished.iter().map(describe).collect();
     if terminal::is_there() {
         let chosen = inquire::Select::new("Which run?", names.clone()).prompt();
-        if let Ok(chosen) = chosen {
-            if let Some(at) = names.iter().position(|name| *name == chosen) {
-                return Ok(unfinished[at].run.clone());
-            }
+        if let Ok(chosen) = chosen
+            && let Some(at) = names.iter().position(|name| *name == chosen)
+        {
+            return Ok(unfinished[at].run.clone());
         }
         return Err(CliError::new(exit::DECLINED, "no run was chosen"));
     }

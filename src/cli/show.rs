@@ -138,12 +138,15 @@ impl Page {
                         rollout
                             .canary_count
                             .as_ref()
-                            .map(|t| t.source())
-                            .or(rollout.canary.as_ref().map(|p| p.source())),
+                            .map(super::super::model::template::Template::source)
+                            .or(rollout.canary.as_ref().map(super::super::model::pattern::HostPattern::source)),
                     ),
-                    part("batches of", rollout.batch.as_ref().map(|t| t.source())),
-                    part("pause", rollout.pause.as_ref().map(|t| t.source())),
-                    part("failures allowed", rollout.max_failures.as_ref().map(|t| t.source())),
+                    part("batches of", rollout.batch.as_ref().map(super::super::model::template::Template::source)),
+                    part("pause", rollout.pause.as_ref().map(super::super::model::template::Template::source)),
+                    part(
+                        "failures allowed",
+                        rollout.max_failures.as_ref().map(super::super::model::template::Template::source),
+                    ),
                     part("healthy at least", rollout.min_healthy.as_ref().map(|f| f.count.source())),
                 ];
                 let _ = writeln!(out, "{inner}{}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
@@ -227,7 +230,9 @@ fn usage(runbook: &Runbook) -> String {
 fn program(spec: &ProgramSpec) -> String {
     match spec {
         ProgramSpec::Shell(text) | ProgramSpec::Command(text) => text.source().to_owned(),
-        ProgramSpec::Argv(words) => words.iter().map(|word| word.source()).collect::<Vec<_>>().join(" "),
+        ProgramSpec::Argv(words) => {
+            words.iter().map(super::super::model::template::Template::source).collect::<Vec<_>>().join(" ")
+        }
         ProgramSpec::Script { file, args } => {
             let args: Vec<String> = args.iter().map(|arg| format!(" {}", arg.source())).collect();
             format!("{}{}", file.name, args.concat())

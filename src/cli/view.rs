@@ -57,12 +57,4 @@ impl View {
         };
         Self { observer, live, prose, styles, columns }
     }
-
-    /// Writes prose, above what moves where something does.
-    pub(super) fn say(&self, text: &str) {
-        match &self.live {
-            Some(live) => live.suspend(|| self.prose.write(text)),
-            None => self.prose.write(text),
-        }
-    }
 }

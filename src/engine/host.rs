@@ -295,7 +295,7 @@ impl Stage<'_> {
                 };
                 match self.crew.fleet.act(target, act).await {
                     Ok(finished) => {
-                        let (event, went) = finished_try(finished, &acted);
+                        let (event, went) = finished_try(&finished, &acted);
                         self.record(event).await?;
                         went
                     }
@@ -394,23 +394,19 @@ impl Stage<'_> {
             sudo: leaf.sudo.as_ref(),
             at: Some(at),
         };
-        let (observation, outcome) = match expectation {
-            Some(expectation) => {
-                let judged = checking.polled(&leaf.step.name, probe, expectation, *within).await;
-                if judged.interrupted {
-                    return Ok(None);
-                }
-                let holds = judged.holds();
-                let why =
-                    judged.verdicts.iter().find_map(|verdict| verdict.verdict.why()).unwrap_or_default().to_owned();
-                let observation = judged.verdicts.into_iter().find_map(|verdict| verdict.observation);
-                (observation, if holds { None } else { Some(why) })
+        let (observation, outcome) = if let Some(expectation) = expectation {
+            let judged = checking.polled(&leaf.step.name, probe, expectation, *within).await;
+            if judged.interrupted {
+                return Ok(None);
             }
-            None => {
-                let observation = self.looker.one(probe, leaf.sudo.as_ref(), self.target(&at.host), &scope).await;
-                let problem = observation.problems.first().cloned();
-                (Some(observation), problem)
-            }
+            let holds = judged.holds();
+            let why = judged.verdicts.iter().find_map(|verdict| verdict.verdict.why()).unwrap_or_default().to_owned();
+            let observation = judged.verdicts.into_iter().find_map(|verdict| verdict.observation);
+            (observation, if holds { None } else { Some(why) })
+        } else {
+            let observation = self.looker.one(probe, leaf.sudo.as_ref(), self.target(&at.host), &scope).await;
+            let problem = observation.problems.first().cloned();
+            (Some(observation), problem)
         };
         if self.looker.is_cancelled() {
             return Ok(None);
@@ -418,10 +414,10 @@ impl Stage<'_> {
         if let Some(observation) = observation {
             self.record(Event::Observed { at: at.clone(), observation: observation.clone(), show: probe.show.clone() })
                 .await?;
-            if outcome.is_none() {
-                if let Some(broken) = self.capture_from(unit, leaf, at, &observation).await? {
-                    return Ok(Some(broken));
-                }
+            if outcome.is_none()
+                && let Some(broken) = self.capture_from(unit, leaf, at, &observation).await?
+            {
+                return Ok(Some(broken));
             }
             if let (Some(why), Reply::Nothing { reason: crate::vocab::observation::NoReply::Unreachable, .. }) =
                 (&outcome, &observation.reply)
@@ -525,7 +521,7 @@ impl Stage<'_> {
     pub(super) fn sink(&self, at: &StepHost) -> OutputSink {
         let recorder = self.crew.recorder.clone();
         let at = at.clone();
-        let streams: Arc<Mutex<[(StreamMasker, Vec<u8>); 2]>> = Arc::default();
+        let streams: Arc<Mutex<[Half; 2]>> = Arc::default();
         Arc::new(move |stream, chunk: &[u8]| {
             let stderr = stream == Stream::Stderr;
             let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
@@ -533,9 +529,8 @@ impl Stage<'_> {
             rest.extend_from_slice(chunk);
             // a character may be cut in two by the chunk's end
             let valid = match std::str::from_utf8(rest) {
-                Ok(_) => rest.len(),
                 Err(error) if error.error_len().is_none() => error.valid_up_to(),
-                Err(_) => rest.len(),
+                Ok(_) | Err(_) => rest.len(),
             };
             let ready: Vec<u8> = rest.drain(..valid).collect();
             let text = masker.feed(recorder.masker(), &String::from_utf8_lossy(&ready));
@@ -545,6 +540,9 @@ impl Stage<'_> {
         })
     }
 }
+
+/// One stream on its way to those who watch: what the masker holds back, and a character's first bytes.
+type Half = (StreamMasker, Vec<u8>);
 
 /// A [`Checking`] with the parts it borrows.
 struct CheckingOwned<'c> {
@@ -622,7 +620,7 @@ fn ready(leaf: &Leaf, action: &Action, scope: &Scope, target: &Target) -> Result
     Ok((deed, timeout))
 }
 
-fn finished_try(finished: Finished, acted: &dyn Fn(ActionEnd, Output, Output, Period, bool) -> Event) -> (Event, Try) {
+fn finished_try(finished: &Finished, acted: &dyn Fn(ActionEnd, Output, Output, Period, bool) -> Event) -> (Event, Try) {
     let end = match finished.ended {
         Ended::Exited(code) => ActionEnd::Exited(code),
         Ended::TimedOut => ActionEnd::TimedOut,

@@ -52,11 +52,11 @@ impl<'a> Looker<'a> {
         targets: &[&Target],
         scope: &(dyn Fn(&Target) -> Scope + Sync),
     ) -> Vec<Observation> {
-        if let Some(recorder) = self.recorder {
-            if targets.len() > 1 {
-                let says = if probe.summary.is_empty() { probe.name.clone() } else { probe.summary.clone() };
-                recorder.progress(&Progress::Looking { says, hosts: targets.len() });
-            }
+        if let Some(recorder) = self.recorder
+            && targets.len() > 1
+        {
+            let says = if probe.summary.is_empty() { probe.name.clone() } else { probe.summary.clone() };
+            recorder.progress(&Progress::Looking { says, hosts: targets.len() });
         }
         let looks = targets.iter().map(|target| async move {
             let observation = self.one(probe, sudo, target, &scope(target)).await;

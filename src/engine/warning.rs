@@ -130,16 +130,12 @@ impl Stage<'_> {
             }
             (Response::Yes | Response::No | Response::Text(_) | Response::Chose(..), _) => None,
         };
-        match acknowledged {
-            Some(how) => {
-                self.record(Event::WarningAcknowledged { id, how }).await?;
-                Ok(true)
-            }
-            None => {
-                self.record(Event::Answered { what: AskedWhat::Warning { id: id.clone() }, answer: Answer::No })
-                    .await?;
-                Err(Halt::End(Ending::Declined, format!("the warning {id} was not acknowledged")))
-            }
+        if let Some(how) = acknowledged {
+            self.record(Event::WarningAcknowledged { id, how }).await?;
+            Ok(true)
+        } else {
+            self.record(Event::Answered { what: AskedWhat::Warning { id: id.clone() }, answer: Answer::No }).await?;
+            Err(Halt::End(Ending::Declined, format!("the warning {id} was not acknowledged")))
         }
     }
 }

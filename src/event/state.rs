@@ -317,7 +317,7 @@ impl RunState {
                 self.before.insert(at.clone(), observations.clone());
             }
             Event::StepStarted { at, attempt, .. } => {
-                self.turn(at, "step-started", &Turn::Start { attempt: *attempt })?
+                self.turn(at, "step-started", &Turn::Start { attempt: *attempt })?;
             }
             Event::StepActed { at, attempt, end, .. } => {
                 self.turn(at, "step-acted", &Turn::Act { attempt: *attempt, end: end.clone() })?;

@@ -482,10 +482,10 @@ impl Walk {
                 if !TESTS.contains(&node.name) {
                     self.unknown("test", node.name, offset, TESTS);
                 }
-                if node.name == "matching" {
-                    if let Some(pattern) = text_arg(&node.args) {
-                        self.patterns.push((pattern, offset));
-                    }
+                if node.name == "matching"
+                    && let Some(pattern) = text_arg(&node.args)
+                {
+                    self.patterns.push((pattern, offset));
                 }
                 self.visit(&node.expr, matches!(node.name, "defined" | "undefined"));
                 self.args(&node.args);
@@ -531,17 +531,17 @@ impl Walk {
         if !FILTERS.contains(&node.name) {
             self.unknown("filter", node.name, offset, FILTERS);
         }
-        if matches!(node.name, "selectattr" | "rejectattr") {
-            if let Some(column) = text_arg(&node.args) {
-                self.columns.push(NameUse { path: vec![column], offset });
-            }
+        if matches!(node.name, "selectattr" | "rejectattr")
+            && let Some(column) = text_arg(&node.args)
+        {
+            self.columns.push(NameUse { path: vec![column], offset });
         }
         if matches!(node.name, "map" | "sum" | "sort" | "unique" | "groupby" | "min" | "max") {
             for arg in &node.args {
-                if let CallArg::Kwarg("attribute", Expr::Const(value)) = arg {
-                    if let Some(column) = value.value.as_str() {
-                        self.columns.push(NameUse { path: vec![column.to_owned()], offset });
-                    }
+                if let CallArg::Kwarg("attribute", Expr::Const(value)) = arg
+                    && let Some(column) = value.value.as_str()
+                {
+                    self.columns.push(NameUse { path: vec![column.to_owned()], offset });
                 }
             }
         }

@@ -36,6 +36,7 @@ pub(super) fn install(env: &mut Environment<'static>) {
 }
 
 /// `a < b <= c` as `(a, "<", b, "<=", c)`: every side is evaluated once, and every pair compared whatever the others give.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands arguments over")]
 fn chain(parts: Rest<Value>) -> Result<bool, Error> {
     let mut holds = true;
     for part in parts.windows(3).step_by(2) {
@@ -153,14 +154,15 @@ fn write(out: &mut String, expr: &Expr<'_>) {
             write(out, &node.expr);
             out.push(')');
         }
-        Expr::BinOp(node) => match comparison(node.op) {
-            Some(op) => call(out, &node.left, std::iter::once((op, &node.right))),
-            None => {
+        Expr::BinOp(node) => {
+            if let Some(op) = comparison(node.op) {
+                call(out, &node.left, std::iter::once((op, &node.right)));
+            } else {
                 out.push('(');
                 binary(out, node);
                 out.push(')');
             }
-        },
+        }
         Expr::Compare(node) => {
             let sides = node.ops.iter().map(|next| {
                 let op = match next.op {

@@ -148,7 +148,7 @@ impl Inventory {
             }
         }
         // the deeper a host stands in a group, the more general the group is: it is laid first
-        found.sort_by(|a, b| b.0.cmp(&a.0));
+        found.sort_by_key(|(depth, _)| std::cmp::Reverse(*depth));
         found.into_iter().map(|(_, group)| group).collect()
     }
 
@@ -259,21 +259,18 @@ impl Inventory {
         path.push(group.name.clone());
         let mut hosts = group.hosts.clone().unwrap_or_default();
         for child in &group.children {
-            match self.groups.iter().find(|known| known.name == *child) {
-                Some(inner) => {
-                    for host in self.members(inner, path)? {
-                        if !hosts.contains(&host) {
-                            hosts.push(host);
-                        }
+            if let Some(inner) = self.groups.iter().find(|known| known.name == *child) {
+                for host in self.members(inner, path)? {
+                    if !hosts.contains(&host) {
+                        hosts.push(host);
                     }
                 }
-                None => {
-                    let known = self.groups.iter().map(|group| group.name.as_str());
-                    return Err(InventoryError::Unknown {
-                        name: child.clone(),
-                        near: nearest(child, known).map(str::to_owned),
-                    });
-                }
+            } else {
+                let known = self.groups.iter().map(|group| group.name.as_str());
+                return Err(InventoryError::Unknown {
+                    name: child.clone(),
+                    near: nearest(child, known).map(str::to_owned),
+                });
             }
         }
         path.pop();

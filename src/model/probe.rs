@@ -57,13 +57,13 @@ impl Probe {
             }
         };
         // an output after a bad exit status is evidence, but no table to judge by
-        if observation.problems.is_empty() {
-            if let Some(parse) = &self.parse {
-                let parsed = parse.read(text);
-                observation.rows = parsed.rows;
-                observation.value = parsed.value;
-                observation.problems = parsed.problems;
-            }
+        if observation.problems.is_empty()
+            && let Some(parse) = &self.parse
+        {
+            let parsed = parse.read(text);
+            observation.rows = parsed.rows;
+            observation.value = parsed.value;
+            observation.problems = parsed.problems;
         }
         observation
     }

@@ -70,14 +70,11 @@ pub fn bind(params: &[Param], given: &Given, inventory: &Inventory) -> Result<Pa
     by_position.sort_by_key(|param| param.position);
 
     for (index, value) in given.positional.iter().enumerate() {
-        match by_position.get(index) {
-            Some(param) => {
-                texts.insert(&param.name, value);
-            }
-            None => {
-                faults.push(BindError::TooMany { value: value.clone(), takes: by_position.len() });
-                break;
-            }
+        if let Some(param) = by_position.get(index) {
+            texts.insert(&param.name, value);
+        } else {
+            faults.push(BindError::TooMany { value: value.clone(), takes: by_position.len() });
+            break;
         }
     }
     for (name, value) in &given.named {

@@ -135,10 +135,10 @@ impl Plan {
         };
         maker.runbook(runbook, &Inside::top(runbook))?;
         let checks = maker.checks(&runbook.checks, runbook, ScopeId(0))?;
-        if let Some(text) = &making.limit {
-            if maker.units.iter().all(|unit| unit.hosts.is_empty()) {
-                return Err(PlanError::LimitedAway(text.clone()));
-            }
+        if let Some(text) = &making.limit
+            && maker.units.iter().all(|unit| unit.hosts.is_empty())
+        {
+            return Err(PlanError::LimitedAway(text.clone()));
         }
         let mut plan = Self {
             runbook: runbook.clone(),
@@ -305,9 +305,11 @@ impl Maker<'_> {
         };
         self.runbook(runbook, &inner)?;
         // the inner runbook's checks at its end, and the step's own, hold before the outer one goes on
-        let inner_checks = self.checks_unit(&inner, &inner.id("checks"), &runbook.checks, "Checks", &runbook.hosts)?;
+        let inner_checks =
+            self.checks_unit(&inner, &inner.id("checks"), &runbook.checks, "Checks", runbook.hosts.as_ref())?;
         self.units.extend(inner_checks);
-        let own = self.checks_unit(inside, &inside.id(&step.id), &step.checks, &step.name, &inside.runbook.hosts)?;
+        let own =
+            self.checks_unit(inside, &inside.id(&step.id), &step.checks, &step.name, inside.runbook.hosts.as_ref())?;
         self.units.extend(own);
         Ok(())
     }
@@ -319,7 +321,7 @@ impl Maker<'_> {
         id: &StepId,
         checks: &[Check],
         name: &str,
-        hosts: &Option<HostPattern>,
+        hosts: Option<&HostPattern>,
     ) -> Result<Option<Unit>, PlanError> {
         let Some(first) = checks.first() else { return Ok(None) };
         let here = self.note_host(&HostName::here());
@@ -328,7 +330,7 @@ impl Maker<'_> {
             let mut check = check.clone();
             // a probe without hosts looked at the inner runbook's hosts there; here it must say so itself
             if check.probe.hosts.is_none() {
-                check.probe = Arc::new(Probe { hosts: hosts.clone(), ..(*check.probe).clone() });
+                check.probe = Arc::new(Probe { hosts: hosts.cloned(), ..(*check.probe).clone() });
             }
             self.note_probe(&check.probe, inside, None, &check.location)?;
             step.checks.push(check);
@@ -428,10 +430,10 @@ impl Maker<'_> {
             return Ok(vec![self.note_host(&HostName::here())]);
         }
         // a probe step on the probe's own hosts
-        if let StepKind::Probe { probe, .. } = &step.kind {
-            if probe.hosts.is_some() {
-                return self.probe_hosts(probe, inside, None, &step.location);
-            }
+        if let StepKind::Probe { probe, .. } = &step.kind
+            && probe.hosts.is_some()
+        {
+            return self.probe_hosts(probe, inside, None, &step.location);
         }
         match &inside.runbook.hosts {
             Some(pattern) => self.resolve(pattern, inside.scope),

@@ -320,9 +320,9 @@ fn mutate_files(count: u32, seed: u8) {
                 mutate(&mut bytes, mutation);
             }
             if file == 0 {
-                survive_inventory(scratch.path(), &bytes)
+                survive_inventory(scratch.path(), &bytes);
             } else {
-                survive(scratch.path(), &bytes, &fleet)
+                survive(scratch.path(), &bytes, &fleet);
             }
             Ok(())
         })

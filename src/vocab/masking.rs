@@ -305,12 +305,11 @@ fn echoed(value: &str) -> String {
             continue;
         }
         match chars.next() {
-            Some('\\') => out.push('\\'),
+            Some('\\') | None => out.push('\\'),
             Some('n') => out.push('\n'),
             Some('t') => out.push('\t'),
             Some('r') => out.push('\r'),
             Some(other) => out.extend(['\\', other]),
-            None => out.push('\\'),
         }
     }
     out

@@ -145,7 +145,7 @@ fn a_destination_is_a_name() {
 #[test]
 fn output_does_nothing_to_the_terminal_and_does_not_break_the_record() {
     let lab = Lab::acquire();
-    let text = r#"title: Noise
+    let text = r"title: Noise
 hosts: dfw-jobs01
 probes:
   noise:
@@ -168,7 +168,7 @@ steps:
     run: printf 'half a letter \303'; sleep 0.4; printf '\251 whole\n'
   - id: fails
     run: printf 'why\033[2J\r\342\200\256\n' >&2; exit 3
-"#;
+";
     let program = Program::on(&lab).with_book(&[("noise.yaml", text)]);
     for format in ["text", "json"] {
         let ran = program.run(["--format", format, "run", "noise", "--yes"]);

@@ -47,9 +47,7 @@ fn a_step_with_once_runs_once_here() {
 #[test]
 fn an_included_runbook_keeps_its_hosts_and_its_preconditions_hold_back_all_of_it() {
     let lab = Lab::acquire();
-    let inner = format!(
-        "title: Inner\nhosts: dfw-mail01\nparams: {{ word: {{}} }}\npreconditions:\n  - id: quiet\n    says: The mail host is quiet.\n    run: ls /root\n    hosts: dfw-mail01\n    expect: not (\"loud\" in stdout)\nsteps:\n  - id: act\n    run: echo ${{{{ params.word }}}} >> /root/deeds\n"
-    );
+    let inner = "title: Inner\nhosts: dfw-mail01\nparams: { word: {} }\npreconditions:\n  - id: quiet\n    says: The mail host is quiet.\n    run: ls /root\n    hosts: dfw-mail01\n    expect: not (\"loud\" in stdout)\nsteps:\n  - id: act\n    run: echo ${{ params.word }} >> /root/deeds\n".to_string();
     let inner = inner
         .replace("    run: ls /root\n    hosts: dfw-mail01\n", "    probe: { run: ls /root, hosts: dfw-mail01 }\n");
     let outer = format!(

@@ -1,6 +1,13 @@
 //! What the integration tests share: a lab to run on, and the program as its user runs it.
 
-#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses its own part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    clippy::needless_pass_by_value,
+    clippy::unused_self,
+    reason = "each test binary uses its own part of it, and tests read better so"
+)]
 
 pub mod deeds;
 pub mod lab;

@@ -97,7 +97,7 @@ fn every_byte_missing_or_too_many_shows() {
             more.insert(place, extra);
             match victim.becomes(&more) {
                 Ok(found) => {
-                    assert!(matches!(found.integrity, Integrity::Broken { .. }), "byte {place}: {}", found.integrity)
+                    assert!(matches!(found.integrity, Integrity::Broken { .. }), "byte {place}: {}", found.integrity);
                 }
                 Err(error) => assert!(matches!(error, JournalError::TooNew { .. }), "byte {place}: {error}"),
             }

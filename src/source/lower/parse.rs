@@ -113,7 +113,7 @@ impl Lowering<'_> {
         for word in show {
             match (&columns, parse) {
                 (Some(columns), _) if !columns.contains(&word.text) => {
-                    self.unknown_column(&word.text, &word.span, columns)
+                    self.unknown_column(&word.text, &word.span, columns);
                 }
                 (_, None) => {
                     let found = self.cx.error("unknown-column", &word.span, "the probe has no columns to show");

@@ -152,7 +152,7 @@ impl Lowering<'_> {
                 refuse(&["undo", "settle", "repeatable"], "a probe changes nothing");
             }
             "steps" => {
-                refuse(&["timeout", "retry", "capture", "undo", "settle", "repeatable"], "write it on the inner steps")
+                refuse(&["timeout", "retry", "capture", "undo", "settle", "repeatable"], "write it on the inner steps");
             }
             "runbook" => refuse(
                 &[
