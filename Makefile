@@ -10,7 +10,7 @@ demo: needs
 	tests/demo
 
 test: needs check
-	cargo test --all-targets
+	RUNBOOK_LAB_POOL=4 cargo test --all-targets
 	cargo test --doc
 	@for lab in t0 t1 t2 t3; do LAB=$$lab tests/lab/down; done
 

@@ -86,12 +86,9 @@ fn prompt(question: &Question, outline: &str, view: &View) -> Result<Response, I
             view.prose.write(outline);
             yes_or_no(text, "y starts it; --dry-run shows every command beforehand")
         }
-        Question::Warning { id, says, typed: None } => {
-            view.prose.write(&format!("\nWarning {id}: {}\n", neutralise(says)));
-            yes_or_no("Have you read this, and go on?", "y goes on")
-        }
-        Question::Warning { id, says, typed: Some(text) } => {
-            view.prose.write(&format!("\nWarning {id}: {}\n", neutralise(says)));
+        // the warning itself stands above: whoever shows the run has shown it
+        Question::Warning { id, typed: None, .. } => yes_or_no(&format!("Go on in spite of {id}?"), "y goes on"),
+        Question::Warning { typed: Some(text), .. } => {
             let answer = Text::new(&format!("Type `{}` to go on:", neutralise(text))).prompt()?;
             Ok(Response::Text(answer))
         }

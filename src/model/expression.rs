@@ -10,8 +10,8 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::machinery::ast::{self, BinOpKind, CallArg, CompareOpKind, Expr};
-use minijinja::value::ValueKind;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 use serde::{Serialize, Serializer};
 
 use super::scope::{Scope, SecretObject};
@@ -139,12 +139,27 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
             .map(|regex| regex.is_match(text))
             .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("bad regular expression: {error}")))
     });
+    // a command's output ends with a newline, and is a number all the same
+    env.add_filter(
+        "int",
+        |state: &State<'_, '_>, value: &Value, default: Option<Value>, base: Option<u32>, named: Kwargs| {
+            minijinja::filters::int(state, &trimmed(value), default, base, named)
+        },
+    );
+    env.add_filter("float", |state: &State<'_, '_>, value: &Value, default: Option<Value>, named: Kwargs| {
+        minijinja::filters::float(state, &trimmed(value), default, named)
+    });
     env.add_test("containing", |text: &str, part: &str| text.contains(part));
     env
 });
 
 /// The functions that expressions may call.
 const FUNCTIONS: &[&str] = &["range", "dict"];
+
+/// A text without the white space around it; any other value as it is.
+fn trimmed(value: &Value) -> Value {
+    value.as_str().map_or_else(|| value.clone(), |text| Value::from(text.trim()))
+}
 
 fn seconds(value: &Value) -> Result<Value, Error> {
     if matches!(value.kind(), ValueKind::Number) {

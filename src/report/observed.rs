@@ -6,7 +6,7 @@
 use super::style::Role;
 use super::table::{Cell, Table};
 use crate::event::Event;
-use crate::vocab::{Datum, Observation, Reply, StepHost, StepId};
+use crate::vocab::{Datum, HostName, Observation, Reply, StepHost, StepId};
 
 /// The observations as one table. `show` names the columns people see; empty for all.
 pub fn table<'a>(observations: impl IntoIterator<Item = &'a Observation>, show: &[String]) -> Table {
@@ -138,6 +138,8 @@ fn of_reply(reply: &Reply) -> Vec<Vec<Datum>> {
 #[derive(Debug, Default)]
 pub struct Gathering {
     seen: Vec<(StepHost, Observation, Vec<String>)>,
+    /// The hosts in the order of the roll: they answer in another.
+    order: Vec<HostName>,
 }
 
 /// The observations of one step.
@@ -162,6 +164,10 @@ impl Gathering {
             Event::RollEnded { .. } | Event::RollStopped { .. } | Event::Stopped { .. } | Event::Ended { .. } => {
                 self.finish()
             }
+            Event::RollStarted { batches, .. } => {
+                self.order = batches.concat();
+                Vec::new()
+            }
             Event::Opened(_)
             | Event::Resumed(_)
             | Event::PreconditionJudged { .. }
@@ -171,7 +177,6 @@ impl Gathering {
             | Event::WarningAcknowledged { .. }
             | Event::Asked { .. }
             | Event::Answered { .. }
-            | Event::RollStarted { .. }
             | Event::FloorJudged { .. }
             | Event::BatchStarted { .. }
             | Event::PauseStarted { .. }
@@ -194,7 +199,9 @@ impl Gathering {
     }
 
     fn finish(&mut self) -> Vec<Gathered> {
-        let seen = std::mem::take(&mut self.seen);
+        let mut seen = std::mem::take(&mut self.seen);
+        // stable: hosts the roll does not name stay behind the others, in the order of their answers
+        seen.sort_by_key(|(at, _, _)| self.order.iter().position(|host| *host == at.host).unwrap_or(usize::MAX));
         let mut steps: Vec<StepId> = Vec::new();
         for (at, _, _) in &seen {
             if !steps.contains(&at.step) {

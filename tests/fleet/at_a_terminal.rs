@@ -49,12 +49,12 @@ fn warnings_are_confirmed_and_typed_and_another_text_changes_nothing() {
     let warnings = "warnings:\n  - { id: care, says: Take care., confirm: true }\n  - { id: typed, says: It is dangerous., type: I know }\n";
     let program = program(&lab, warnings, &deed("act"), "");
     let mut terminal = Terminal::start(&program, &["run", "act", "--yes"]);
-    terminal.answer("Have you read this", "y\r");
+    terminal.answer("Go on in spite of", "y\r");
     terminal.answer("Type `I know`", "i know\r");
     ends(terminal, 4);
     assert_eq!(deeds(&lab, "dfw-jobs01"), [""; 0]);
     let mut terminal = Terminal::start(&program, &["run", "act", "--yes"]);
-    terminal.answer("Have you read this", "y\r");
+    terminal.answer("Go on in spite of", "y\r");
     terminal.answer("Type `I know`", "I know\r");
     ends(terminal, 0);
     assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);
