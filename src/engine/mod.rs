@@ -5,6 +5,7 @@
 //! The engine never sees YAML, a terminal or the environment: it is handed a plan, a fleet, a log, someone to ask.
 
 pub mod ask;
+mod attempt;
 pub mod check;
 pub mod ending;
 pub mod host;
