@@ -225,7 +225,7 @@ fn fault_try(fault: Fault) -> Try {
     match fault {
         Fault::Unreachable { reason, hint } => {
             let hint = hint.map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
-            Try::Never(FailureKind::Unreachable, format!("{reason}{hint}"))
+            Try::Never(FailureKind::Unreachable, format!("unreachable: {reason}{hint}"))
         }
         Fault::NotStarted { reason } => Try::Never(FailureKind::NotStarted, reason),
         Fault::Conversation { reason, detail } => {
