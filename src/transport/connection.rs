@@ -16,14 +16,15 @@ use openssh::{Error, Session, Stdio};
 use openssh_mux_client::Error as Refusal;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, Join, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{error::Elapsed, sleep, timeout};
 
 use super::capability::Fault;
 use super::channel::{Carrier, Channel};
 use super::fleet::Settings;
 use super::master::{self, Files};
 use super::refusal::{self, Place, own_fault};
+use super::spare::Spare;
 use super::wrapper::Bootstrap;
 use crate::model::Target;
 use crate::vocab::observation::NoReply;
@@ -78,6 +79,7 @@ impl Connections {
                 sessions: Arc::new(Semaphore::new(self.settings.sessions_per_host.max(1))),
                 connecting: Arc::clone(&self.connecting),
                 establishing: Arc::default(),
+                spare: Arc::default(),
             }
         });
         Ok(connection.clone())
@@ -103,6 +105,7 @@ pub(super) struct Connection {
     sessions: Arc<Semaphore>,
     connecting: Arc<Semaphore>,
     establishing: Arc<tokio::sync::Mutex<()>>,
+    spare: Arc<Spare>,
 }
 
 impl Connection {
@@ -128,9 +131,51 @@ impl Connection {
 
     /// Ends the master, if there is one, and everything over it.
     async fn close(&self) {
+        self.give_up_spare();
         if self.files.socket.exists() {
             master::end(&self.place, &self.files).await;
         }
+    }
+
+    /// Ends the session that was opened ahead, if there is one.
+    pub(super) fn give_up_spare(&self) {
+        self.spare.give_up();
+    }
+
+    /// A place among the host's sessions; a spare session stands back for a command.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let waiting = Arc::clone(&self.sessions).acquire_owned();
+        tokio::pin!(waiting);
+        tokio::select! {
+            biased;
+            place = &mut waiting => return place.ok(),
+            // in this order: who waits already gets the place of a spare, and that of one that is being opened
+            () = std::future::ready(()) => self.give_up_spare(),
+        }
+        waiting.await.ok()
+    }
+
+    /// Opens a session for the command after this one, if there may be one, while this one runs.
+    fn open_ahead(&self, bootstrap: &Bootstrap) {
+        if !self.spare.wanted() {
+            return;
+        }
+        let (connection, line) = (self.clone(), bootstrap.login_line());
+        tokio::spawn(async move {
+            let opened = match Arc::clone(&connection.sessions).try_acquire_owned() {
+                Ok(_place) => connection.spawn(&line).await.ok(),
+                Err(_) => None,
+            };
+            let opened = opened.and_then(Result::ok).and_then(|child| channel(child, None).ok());
+            connection.spare.keep(opened, &connection.sessions);
+        });
+    }
+
+    /// Starts `line` in a session, once.
+    async fn spawn(&self, line: &str) -> Result<Result<openssh::Child<Arc<Session>>, Error>, Elapsed> {
+        let mut command = Arc::clone(&self.session).arc_raw_command(line);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        timeout(self.settings.connect_timeout.get(), command.spawn()).await
     }
 
     /// Starts `line` in a session: again when the connection turns out to be dead, a few times more when the host has
@@ -138,9 +183,7 @@ impl Connection {
     async fn session(&self, line: &str) -> Result<openssh::Child<Arc<Session>>, Fault> {
         let (mut breaks, mut hung, mut refusals, mut pause) = (0, false, 0, PAUSE);
         loop {
-            let mut command = Arc::clone(&self.session).arc_raw_command(line);
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            match timeout(self.settings.connect_timeout.get(), command.spawn()).await {
+            match self.spawn(line).await {
                 Ok(Ok(child)) => return Ok(child),
                 Ok(Err(Error::SshMux(Refusal::RequestFailure(reason) | Refusal::PermissionDenied(reason)))) => {
                     refusals += 1;
@@ -194,21 +237,40 @@ impl Connection {
 
 impl Carrier for Connection {
     async fn open(&self, bootstrap: &Bootstrap, urgent: bool) -> Result<Channel, Fault> {
-        let place = if urgent { None } else { Arc::clone(&self.sessions).acquire_owned().await.ok() };
-        let mut child = self.session(&bootstrap.login_line()).await?;
-        let (Some(stdin), Some(stdout), Some(stderr)) =
-            (child.stdin().take(), child.stdout().take(), child.stderr().take())
-        else {
-            return Err(own_fault("no pipes to the session", None));
+        if urgent {
+            return channel(self.session(&bootstrap.login_line()).await?, None);
+        }
+        if bootstrap.sudo.is_some() {
+            let place = self.place().await;
+            return channel(self.session(&bootstrap.login_line()).await?, place);
+        }
+        // the same line for every command, so that any of them can have the spare session
+        let bootstrap = Bootstrap::new(None, "command");
+        let opened = if let Some(spare) = self.spare.take().await {
+            spare
+        } else {
+            let place = self.place().await;
+            channel(self.session(&bootstrap.login_line()).await?, place)?
         };
-        Ok(Channel {
-            stdin: Box::new(stdin),
-            stdout: Box::new(stdout),
-            stderr: Box::new(stderr),
-            ended: Box::pin(status(child)),
-            _place: place,
-        })
+        self.open_ahead(&bootstrap);
+        Ok(opened)
     }
+}
+
+/// The streams of a session.
+fn channel(mut child: openssh::Child<Arc<Session>>, place: Option<OwnedSemaphorePermit>) -> Result<Channel, Fault> {
+    let (Some(stdin), Some(stdout), Some(stderr)) =
+        (child.stdin().take(), child.stdout().take(), child.stderr().take())
+    else {
+        return Err(own_fault("no pipes to the session", None));
+    };
+    Ok(Channel {
+        stdin: Box::new(stdin),
+        stdout: Box::new(stdout),
+        stderr: Box::new(stderr),
+        ended: Box::pin(status(child)),
+        _place: place,
+    })
 }
 
 /// The exit status; none when the connection broke or a signal ended the session.

@@ -5,8 +5,9 @@
 //! Apart from the engine so that the same plan runs over ssh, on this machine, or on a script of answers.
 //!
 //! From the bottom up: `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
-//! machine, each a `channel`; `wrapper`, `receipt` and `control` are what is said over it; `exchange` says it, `conduct`
-//! and `stop` mind the time; `dial`, `tcp` and `http` are the conversations; `host` puts it together.
+//! machine, each a `channel`; `spare` is a session opened ahead; `wrapper`, `receipt` and `control` are what is said over
+//! it; `exchange` says it, `conduct` and `stop` mind the time; `dial`, `tcp` and `http` are the conversations; `host`
+//! puts it together.
 
 pub mod capability;
 mod channel;
@@ -25,6 +26,7 @@ mod master;
 mod receipt;
 mod refusal;
 pub mod scripted;
+mod spare;
 mod ssh;
 mod stop;
 mod tcp;

@@ -64,6 +64,7 @@ impl Operate for Ssh {
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {
         Box::pin(async move {
             if let Ok(connection) = self.connections.to(target) {
+                connection.give_up_spare();
                 self.left.tidy(&connection, target, run).await;
             }
         })

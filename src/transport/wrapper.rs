@@ -40,7 +40,8 @@ const READ_AT_MOST: usize = 48 * 1024;
 pub(super) struct Bootstrap {
     /// The user for `sudo`, if any.
     pub(super) sudo: Option<String>,
-    /// What a person sees of it in `ps`: run, step, attempt.
+    /// What a person sees of it in `ps`: run, step, attempt; over ssh without sudo, where any command may get the session,
+    /// none of them.
     pub(super) label: String,
 }
 
@@ -59,6 +60,11 @@ impl Bootstrap {
                 format!("exec sh -c '{LEAD_SUDO}' sh '{TAKE}' runbook:{} {}", self.label, shell_word(user))
             }
         }
+    }
+
+    /// A first line for a wrapper that is to say `word` on its stdout and then take its errand.
+    pub(super) fn saying(word: &str) -> String {
+        format!("echo {word};{TAKE}\n")
     }
 
     /// The argument vector for a machine where the caller has made the session.
