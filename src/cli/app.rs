@@ -27,8 +27,7 @@ pub(super) struct Global {
     /// The folder of runbooks; without it, the nearest `runbooks/` upward from here
     #[arg(long, value_name = "DIR", env = "RUNBOOK_BOOK", global = true)]
     pub(super) book: Option<PathBuf>,
-    /// An inventory file; given again, each is laid over the ones before. Without it, the book's `inventory.yaml`;
-    /// a file whose hosts the book knows may be laid over that with `-i`
+    /// An inventory file, laid over the book's own `inventory.yaml`; given again, each over the ones before
     #[arg(short, long, value_name = "FILE", global = true)]
     pub(super) inventory: Vec<PathBuf>,
     /// Where runs are kept; without it `/var/lib/runbook` for root, `$XDG_STATE_HOME/runbook` for others

@@ -167,7 +167,7 @@ impl Connection {
                 Err(_) => None,
             };
             let opened = opened.and_then(Result::ok).and_then(|child| channel(child, None).ok());
-            connection.spare.keep(opened, &connection.sessions);
+            connection.spare.keep(opened, &connection.sessions).await;
         });
     }
 

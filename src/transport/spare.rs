@@ -5,7 +5,8 @@
 //! closes. Apart from `connection`, which opens sessions, because this is only about which of them may still be used.
 //!
 //! *Not guaranteed*: it is logged in before the command ahead of it has ended. What that command changes about logging
-//! in (a start-up file that the shell reads for every command) is there for the command after the next.
+//! in (a start-up file that the shell reads for every command, the groups of the user) is there for the command after the
+//! next.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +24,9 @@ use super::wrapper::Bootstrap;
 const FROM: u32 = 2;
 /// One that is older is not used.
 const FRESH: Duration = Duration::from_secs(30);
+/// One that answered so short a time ago need not be asked again: to lose the connection in this time is to lose it in
+/// the middle of a command.
+const SURE: Duration = Duration::from_millis(200);
 /// What the answer may take that shows that it is still there.
 const ANSWER: Duration = Duration::from_secs(1);
 
@@ -46,7 +50,8 @@ impl Spare {
             state.ready.take()
         };
         let (mut channel, since) = ready?;
-        let usable = since.elapsed() < FRESH && timeout(ANSWER, answers(&mut channel)).await == Ok(Some(()));
+        let age = since.elapsed();
+        let usable = age < SURE || (age < FRESH && heard(&mut channel).await);
         usable.then_some(channel)
     }
 
@@ -58,8 +63,14 @@ impl Spare {
         wanted
     }
 
-    /// Keeps what was opened, unless a command waits for its place or nobody wants it any more.
-    pub(super) fn keep(&self, opened: Option<Channel>, sessions: &Arc<Semaphore>) {
+    /// Keeps what was opened, once it has answered, unless a command waits for its place or nobody wants it any more.
+    pub(super) async fn keep(&self, opened: Option<Channel>, sessions: &Arc<Semaphore>) {
+        let mut opened = opened;
+        if let Some(channel) = &mut opened
+            && !heard(channel).await
+        {
+            opened = None;
+        }
         let mut state = self.lock();
         state.opening = false;
         if state.commands >= FROM
@@ -84,6 +95,11 @@ impl fmt::Debug for Spare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spare").finish_non_exhaustive()
     }
+}
+
+/// Whether it says a word back in time.
+async fn heard(channel: &mut Channel) -> bool {
+    timeout(ANSWER, answers(channel)).await == Ok(Some(()))
 }
 
 /// Has the wrapper say a word before its errand: what is sent over a connection that is gone would count as sent.
@@ -129,7 +145,7 @@ mod tests {
         assert!(spare.take().await.is_none());
         assert!(spare.wanted());
         assert!(!spare.wanted(), "it is being opened");
-        spare.keep(opened().await, &sessions);
+        spare.keep(opened().await, &sessions).await;
         assert!(!spare.wanted(), "it is there");
         assert_eq!(sessions.available_permits(), 0, "it has a place");
         let channel = spare.take().await.unwrap();
@@ -142,7 +158,7 @@ mod tests {
     async fn a_long_line_reaches_it_whole() {
         let (spare, sessions) = (Spare::default(), Arc::new(Semaphore::new(1)));
         spare.lock().commands = FROM;
-        spare.keep(opened().await, &sessions);
+        spare.keep(opened().await, &sessions).await;
         let text = format!("printf %s '{}'", "x".repeat(60_000));
         assert_eq!(says(spare.take().await.unwrap(), &text).await.len(), 60_000);
     }
@@ -153,19 +169,19 @@ mod tests {
         spare.lock().commands = FROM;
         let mut dead = opened().await.unwrap();
         dead.stdin = Box::new(tokio::io::sink());
-        spare.keep(Some(dead), &sessions);
+        spare.keep(Some(dead), &sessions).await;
         assert!(spare.take().await.is_none(), "dead");
-        spare.keep(opened().await, &sessions);
+        spare.keep(opened().await, &sessions).await;
         if let Some((_, since)) = &mut spare.lock().ready {
             *since = since.checked_sub(FRESH).unwrap();
         }
         assert!(spare.take().await.is_none(), "old");
         let place = Arc::clone(&sessions).try_acquire_owned().unwrap();
-        spare.keep(opened().await, &sessions);
+        spare.keep(opened().await, &sessions).await;
         assert!(spare.take().await.is_none(), "in the way");
         drop(place);
         spare.give_up();
-        spare.keep(opened().await, &sessions);
+        spare.keep(opened().await, &sessions).await;
         assert!(spare.take().await.is_none(), "given up");
         assert_eq!(sessions.available_permits(), 1);
     }
