@@ -90,14 +90,14 @@ impl Stage<'_> {
     async fn leaf(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, from: From) -> Flow<Option<Outcome>> {
         let scope = self.scope_of(unit, at).await;
         let ready = match from {
-            From::Checks => Ok(None),
+            From::Checks => Ok(()),
             From::Start => self.before_action(unit, leaf, at, &scope).await?,
         };
         let outcome = match ready {
             Err(outcome) => Some(outcome),
-            Ok(reply) => match (&leaf.kind, from) {
+            Ok(()) => match (&leaf.kind, from) {
                 (LeafKind::Action(action), From::Start) => self.action(unit, leaf, action, at, &scope).await?,
-                (LeafKind::Look { .. }, _) => self.look(unit, leaf, at, reply).await?,
+                (LeafKind::Look { .. }, _) => self.look(unit, leaf, at).await?,
                 (LeafKind::Action(_), From::Checks) | (LeafKind::Checks, _) => self.checks(unit, leaf, at).await?,
             },
         };
@@ -116,13 +116,7 @@ impl Stage<'_> {
 
     /// What comes before an action: conditions, `skip_if`, preconditions, the look for `before`. `Err`: the outcome
     /// is already known.
-    async fn before_action(
-        &self,
-        unit: &Unit,
-        leaf: &Leaf,
-        at: &StepHost,
-        scope: &Scope,
-    ) -> Flow<Result<Option<Reply>, Outcome>> {
+    async fn before_action(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, scope: &Scope) -> Flow<Result<(), Outcome>> {
         for condition in unit.conditions.iter().chain(&leaf.conditions) {
             match condition.truth(scope) {
                 Ok(true) => {}
@@ -171,7 +165,7 @@ impl Stage<'_> {
             }
         }
         self.observe_before(unit, leaf, at).await?;
-        Ok(Ok(None))
+        Ok(Ok(()))
     }
 
     /// Looks for those checks that compare with `before`, and keeps what was seen.
@@ -234,7 +228,7 @@ impl Stage<'_> {
     }
 
     /// A step that only looks.
-    async fn look(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, _: Option<Reply>) -> Flow<Option<Outcome>> {
+    async fn look(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow<Option<Outcome>> {
         let LeafKind::Look { probe, expectation, within } = &leaf.kind else { return Ok(None) };
         // a step is on this host: the probe's own hosts chose the step's, and are not looked at from each of them
         let scope = self.scope_of(unit, at).await;

@@ -3,7 +3,6 @@
 use super::ask::{Question, Response};
 use super::perform::{Flow, Stage};
 use crate::event::{ActionEnd, Choice, Event, FailureKind, Outcome, Output, StepState};
-use crate::model::Then;
 use crate::plan::deed::ready_command;
 use crate::plan::{Leaf, Unit};
 use crate::transport::{Act, Ended};
@@ -167,13 +166,5 @@ pub(super) fn recheckable(leaf: &Leaf, state: &StepState) -> bool {
             !leaf.step.checks.is_empty()
         }
         StepState::Ended { .. } | StepState::NotStarted | StepState::Running { .. } | StepState::Acted { .. } => false,
-    }
-}
-
-/// The way a failure is handled without a person, for those who ask beforehand.
-pub fn without_a_person(then: Then) -> &'static str {
-    match then {
-        Then::Ask | Then::Stop => "stop",
-        Then::Continue => "continue",
     }
 }
