@@ -151,6 +151,32 @@ pub enum Event {
         kind: ActionKind,
         /// The exact command, secrets as placeholders.
         command: String,
+        /// The user it runs as on the host, where the plan names one: its receipt is in that user's home.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+    },
+    /// The connection broke after an action was sent; it is being made anew. The action goes on meanwhile.
+    ConnectionLost {
+        /// Where.
+        at: StepHost,
+        /// What is known of the action.
+        reason: String,
+    },
+    /// The host answered again, and what became of the action is known.
+    ConnectionRegained {
+        /// Where.
+        at: StepHost,
+        /// After how long.
+        after: Period,
+    },
+    /// The host was asked what became of an action that was sent before.
+    ReceiptRead {
+        /// Where.
+        at: StepHost,
+        /// The try.
+        attempt: u32,
+        /// What its receipt says.
+        found: Found,
     },
     /// An action ended. Written and synced before anyone is told.
     StepActed {
@@ -298,6 +324,28 @@ pub enum Event {
         reason: String,
         /// Who.
         operator: OperatorEntry,
+    },
+}
+
+/// What an action's receipt on its host says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// It still runs, and is waited for.
+    Running,
+    /// It ended, then or while it was waited for.
+    Finished,
+    /// It never started; the host has been told that it never shall.
+    NeverStarted,
+    /// Nothing of it lives, and nobody wrote down how it ended.
+    Gone {
+        /// What is known.
+        why: String,
+    },
+    /// The host could not be asked.
+    Unasked {
+        /// Why.
+        why: String,
     },
 }
 

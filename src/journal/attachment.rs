@@ -62,6 +62,9 @@ fn outputs(event: &mut Event) -> Vec<&mut Output> {
         | Event::RetryScheduled { .. }
         | Event::Observed { .. }
         | Event::CheckJudged { .. }
+        | Event::ConnectionLost { .. }
+        | Event::ConnectionRegained { .. }
+        | Event::ReceiptRead { .. }
         | Event::Captured { .. }
         | Event::StepEnded { .. }
         | Event::Chosen { .. }

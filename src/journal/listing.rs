@@ -191,6 +191,9 @@ fn status_after(event: &Event) -> Option<RunStatus> {
         | Event::RetryScheduled { .. }
         | Event::Observed { .. }
         | Event::CheckJudged { .. }
+        | Event::ConnectionLost { .. }
+        | Event::ConnectionRegained { .. }
+        | Event::ReceiptRead { .. }
         | Event::Captured { .. }
         | Event::Collected { .. }
         | Event::StepEnded { .. }

@@ -45,6 +45,8 @@ impl Durability {
             // before an action
             | Event::StepStarted { .. }
             | Event::UndoStarted { .. }
+            // what the host said, once and for all
+            | Event::ReceiptRead { .. }
             // after an outcome
             | Event::StepActed { .. }
             | Event::Captured { .. }
@@ -67,6 +69,8 @@ impl Durability {
             | Event::RollStopped { .. }
             | Event::RollEnded { .. }
             | Event::RetryScheduled { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ConnectionRegained { .. }
             | Event::Observed { .. }
             | Event::CheckJudged { .. }
             | Event::Collected { .. }

@@ -16,7 +16,9 @@ use super::style::{Mark, Role, Styles};
 use super::table::Fit;
 use super::verdicts;
 use super::words::{ack_words, answer_words, asked_words, bare, choice_words, count, override_words};
-use crate::event::{AckHow, ActionEnd, Answer, AskedWhat, Event, HostVerdict, Moment, Outcome, Output, StepEntry};
+use crate::event::{
+    AckHow, ActionEnd, Answer, AskedWhat, Event, Found, HostVerdict, Moment, Outcome, Output, StepEntry,
+};
 use crate::vocab::{HostName, StepHost, StepId};
 
 /// One thing said.
@@ -183,6 +185,33 @@ impl Narrator {
                     );
                 }
                 told
+            }
+            Event::ConnectionLost { at: place, reason } => {
+                vec![
+                    Told::new(format!("the connection was lost ({reason}); connecting again"))
+                        .at(place)
+                        .mark(Mark::Warning),
+                ]
+            }
+            Event::ConnectionRegained { at: place, after } => {
+                let after = elapsed::short(after.get());
+                vec![
+                    Told::new(format!("connected again after {after}; the command was found by its receipt")).at(place),
+                ]
+            }
+            Event::ReceiptRead { at: place, found, .. } => {
+                let (text, mark) = match found {
+                    Found::Running => ("the host was asked: it still runs, and is waited for".to_owned(), None),
+                    Found::Finished => ("the host was asked: it ended".to_owned(), None),
+                    Found::NeverStarted => ("the host was asked: it never started".to_owned(), None),
+                    Found::Gone { why } => (format!("the host was asked: {why}"), Some(Mark::Warning)),
+                    Found::Unasked { why } => (format!("the host could not be asked: {why}"), Some(Mark::Warning)),
+                };
+                let told = Told::new(text).at(place);
+                vec![match mark {
+                    Some(mark) => told.mark(mark),
+                    None => told,
+                }]
             }
             Event::RetryScheduled { at: place, why, delay } => {
                 vec![Told::new(format!("again in {delay}: {why}")).at(place).mark(Mark::Warning)]

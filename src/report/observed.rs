@@ -185,6 +185,9 @@ impl Gathering {
             | Event::StepActed { .. }
             | Event::RetryScheduled { .. }
             | Event::CheckJudged { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ConnectionRegained { .. }
+            | Event::ReceiptRead { .. }
             | Event::Captured { .. }
             | Event::Collected { .. }
             | Event::StepEnded { .. }

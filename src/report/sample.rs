@@ -172,6 +172,7 @@ impl Tape {
             attempt: 1,
             kind: ActionKind::Run,
             command: command.to_owned(),
+            user: None,
         })
     }
 

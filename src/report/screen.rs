@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::elapsed;
 use super::line::{self, Line};
 use super::style::{Role, Styles};
-use crate::event::{ActionKind, Event, Moment, Outcome, Progress, RunState};
+use crate::event::{ActionKind, Event, Found, Moment, Outcome, Progress, RunState};
 use crate::vocab::{HostName, StepHost, StepId};
 
 /// The moving part of the screen. Times are those since the display began.
@@ -108,12 +108,17 @@ impl Screen {
                 self.roll = None;
             }
             Event::ObservedBefore { at, .. } => self.row(now, at).doing = Doing::Looking,
-            Event::StepStarted { at, attempt, kind, command } => {
+            Event::StepStarted { at, attempt, kind, command, .. } => {
                 let row = self.row(now, at);
                 row.doing = Doing::Running { kind: *kind, attempt: *attempt };
                 row.since = now;
                 row.last = format!("$ {}", command.trim_end());
                 row.whole = true;
+            }
+            Event::ReceiptRead { at, attempt, found: Found::Running } => {
+                let row = self.row(now, at);
+                row.doing = Doing::Running { kind: ActionKind::Run, attempt: *attempt };
+                row.since = now;
             }
             Event::StepActed { at, .. } => self.row(now, at).doing = Doing::Checking,
             Event::RetryScheduled { at, why, delay } => {
@@ -148,6 +153,9 @@ impl Screen {
             | Event::Asked { .. }
             | Event::Answered { .. }
             | Event::Observed { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ConnectionRegained { .. }
+            | Event::ReceiptRead { .. }
             | Event::Captured { .. }
             | Event::Collected { .. }
             | Event::Chosen { .. }

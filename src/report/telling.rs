@@ -254,6 +254,9 @@ impl Teller<'_> {
             | Event::RollEnded { .. }
             | Event::StepStarted { .. }
             | Event::RetryScheduled { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ConnectionRegained { .. }
+            | Event::ReceiptRead { .. }
             | Event::Captured { .. }
             | Event::Chosen { .. }
             | Event::UndoStarted { .. }
@@ -302,6 +305,9 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::StepStarted { at, .. }
         | Event::StepActed { at, .. }
         | Event::RetryScheduled { at, .. }
+        | Event::ConnectionLost { at, .. }
+        | Event::ConnectionRegained { at, .. }
+        | Event::ReceiptRead { at, .. }
         | Event::Observed { at, .. }
         | Event::Captured { at, .. }
         | Event::Collected { at, .. }

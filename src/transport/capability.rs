@@ -68,6 +68,48 @@ pub struct Act {
     pub cancel: CancellationToken,
     /// Who is told of output while it comes.
     pub output: OutputSink,
+    /// Who is told of the connection's fate.
+    pub notices: NoticeSink,
+    /// The host's boot id when the run locked it: after another boot nothing follows from a receipt that is not there.
+    pub boot: Option<String>,
+}
+
+/// What an action's watcher is told while the action goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The connection broke after the command was sent; it is being made anew.
+    Lost {
+        /// What is known.
+        reason: String,
+    },
+    /// What was asked about still runs, and is waited for.
+    Runs,
+    /// The host answers again, and what became of the command is known.
+    Regained {
+        /// After how long.
+        after: Period,
+    },
+}
+
+/// Who is told of the connection's fate; never blocks.
+pub type NoticeSink = Arc<dyn Fn(Notice) + Send + Sync>;
+
+/// What became of an action that was sent before, as its host knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Became {
+    /// It ended, then or while it was waited for.
+    Finished(Finished),
+    /// It never started, and the host has been told that it never shall.
+    NeverStarted,
+    /// Nothing of it lives any more, and nobody wrote down how it ended. In doubt.
+    Gone {
+        /// What is known.
+        why: String,
+        /// What it had written on stdout.
+        stdout: Vec<u8>,
+        /// What it had written on stderr.
+        stderr: Vec<u8>,
+    },
 }
 
 impl fmt::Debug for Act {
@@ -197,8 +239,13 @@ pub trait Inspect: Send + Sync {
 
 /// The capability to change.
 pub trait Operate: Inspect {
-    /// Runs an action on `target` to its end.
+    /// Runs an action on `target` to its end. A connection that breaks meanwhile is made anew, until the action's time is
+    /// up (without a timeout: five minutes), and the action found again by its receipt.
     fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>>;
+
+    /// Asks the host what became of `act`, which was sent before; waits for its end if it runs. When nothing of it is
+    /// there, it is withdrawn first: even what is still under way to the host does not start any more.
+    fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>>;
 
     /// Sends a request that changes something. Once sent without an answer it is [`Fault::Lost`], not a failure.
     fn send<'a>(

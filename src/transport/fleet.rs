@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use super::capability::{Act, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
+use super::capability::{Act, Became, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
 use super::local::Local;
 use super::ssh::Ssh;
 use crate::model::Target;
@@ -81,6 +81,10 @@ impl Inspect for Fleet {
 impl Operate for Fleet {
     fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>> {
         self.way(target).act(target, act)
+    }
+
+    fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>> {
+        self.way(target).ask(target, act)
     }
 
     fn send<'a>(

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::capability::{Act, Fault, Finished, HttpReply, Look, Probe, Seen};
+use super::action::Action;
+use super::capability::{Act, Became, Fault, Finished, HttpReply, Look, Probe, Seen};
 use super::conduct;
 use super::dial::{Dial, dial};
 use super::http::{self, Failure};
@@ -75,9 +76,19 @@ pub(super) struct Left(Mutex<BTreeSet<(HostName, Option<String>)>>);
 impl Left {
     /// Runs an action, and remembers that it leaves a receipt.
     pub(super) async fn act<D: Dial>(&self, host: &D, target: &Target, act: &Act) -> Result<Finished, Fault> {
+        self.remember(target, act);
+        Action::new(host, act).run().await
+    }
+
+    /// Asks what became of an action, and remembers that it left a receipt.
+    pub(super) async fn ask<D: Dial>(&self, host: &D, target: &Target, act: &Act) -> Result<Became, Fault> {
+        self.remember(target, act);
+        Action::new(host, act).ask().await
+    }
+
+    fn remember(&self, target: &Target, act: &Act) {
         let entry = (target.name.clone(), act.command.sudo.clone());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(entry);
-        conduct::act(host, act).await
     }
 
     /// Removes the receipts of `run` for the login user, the host's own sudo user, and whoever else left some.

@@ -8,8 +8,8 @@ use std::process::Stdio;
 use tokio::process::{Child, Command as Process};
 use tokio_util::sync::CancellationToken;
 
-use super::capability::{Act, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
-use super::channel::{Carrier, Channel};
+use super::capability::{Act, Became, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
+use super::channel::{Carrier, Channel, Priority};
 use super::host::{self, Left};
 use super::wrapper::Bootstrap;
 use crate::model::Target;
@@ -36,6 +36,10 @@ impl Operate for Local {
         Box::pin(async move { self.left.act(&Here, target, &act).await })
     }
 
+    fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>> {
+        Box::pin(async move { self.left.ask(&Here, target, &act).await })
+    }
+
     fn send<'a>(
         &'a self,
         _target: &'a Target,
@@ -56,7 +60,7 @@ impl Operate for Local {
 pub(super) struct Here;
 
 impl Carrier for Here {
-    async fn open(&self, bootstrap: &Bootstrap, _urgent: bool) -> Result<Channel, Fault> {
+    async fn open(&self, bootstrap: &Bootstrap, _priority: Priority) -> Result<Channel, Fault> {
         let argv = bootstrap.argv();
         let started = match start("setsid", &argv, false) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => start(&argv[0], &argv[1..], true),

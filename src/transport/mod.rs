@@ -6,17 +6,21 @@
 //!
 //! From the bottom up: `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
 //! machine, each a `channel`; `spare` is a session opened ahead; `wrapper`, `receipt` and `control` are what is said over
-//! it; `exchange` says it, `conduct` and `stop` mind the time; `dial`, `tcp` and `http` are the conversations; `host`
+//! it; `exchange` says it and `gathered` keeps what is heard; `conduct` looks, `action` acts, `stop` stops; `dial`, `tcp` and `http` are the conversations; `host`
 //! puts it together.
 
+mod action;
 pub mod capability;
 mod channel;
 mod conduct;
 mod connection;
 mod control;
+#[cfg(test)]
+mod cut_tests;
 mod dial;
 mod exchange;
 mod fleet;
+mod gathered;
 mod host;
 mod http;
 mod local;
@@ -35,7 +39,8 @@ mod wrapper;
 mod wrapper_tests;
 
 pub use capability::{
-    Act, Ended, Fault, Finished, HttpReply, Inspect, Look, Operate, OutputSink, Pending, Probe, Seen, Stream,
+    Act, Became, Ended, Fault, Finished, HttpReply, Inspect, Look, Notice, NoticeSink, Operate, OutputSink, Pending,
+    Probe, Seen, Stream,
 };
 pub use fleet::{Fleet, Settings};
 pub use local::Local;

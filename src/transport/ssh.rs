@@ -3,7 +3,7 @@
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::capability::{Act, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
+use super::capability::{Act, Became, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
 use super::connection::Connections;
 use super::fleet::Settings;
 use super::host::{self, Left};
@@ -49,6 +49,10 @@ impl Inspect for Ssh {
 impl Operate for Ssh {
     fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>> {
         Box::pin(async move { self.left.act(&self.connections.to(target)?, target, &act).await })
+    }
+
+    fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>> {
+        Box::pin(async move { self.left.ask(&self.connections.to(target)?, target, &act).await })
     }
 
     fn send<'a>(

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use crate::event::{
-    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Choice, Event, FailureKind, HostEntry, HostVerdict, Moment,
-    Opened, OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput, TextEntry,
+    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Choice, Event, FailureKind, Found, HostEntry, HostVerdict,
+    Moment, Opened, OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput, TextEntry,
 };
 use crate::journal::{EventLog, Journal, Store};
 use crate::vocab::observation::NoReply;
@@ -97,7 +97,13 @@ pub(super) fn texts() -> Vec<(Digest, Vec<u8>)> {
 }
 
 pub(super) fn started() -> Event {
-    Event::StepStarted { at: step_host(), attempt: 1, kind: ActionKind::Run, command: "restart <secret:x>".into() }
+    Event::StepStarted {
+        at: step_host(),
+        attempt: 1,
+        kind: ActionKind::Run,
+        command: "restart <secret:x>".into(),
+        user: None,
+    }
 }
 
 pub(super) fn acted(stdout: &str) -> Event {
@@ -195,6 +201,9 @@ pub(super) fn every_event() -> Vec<Event> {
         started(),
         acted("out"),
         Event::RetryScheduled { at: here(), why: "exit 1".into(), delay: Period::seconds(3) },
+        Event::ConnectionLost { at: here(), reason: "it was running".into() },
+        Event::ConnectionRegained { at: here(), after: Period::seconds(4) },
+        Event::ReceiptRead { at: here(), attempt: 1, found: Found::Gone { why: "killed".into() } },
         Event::Observed { at: here(), observation: observation(), show: vec!["pid".into()] },
         Event::CheckJudged {
             at: Some(here()),
