@@ -6,8 +6,8 @@
 //!
 //! From the bottom up: `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
 //! machine, each a `channel`; `spare` is a session opened ahead; `wrapper`, `receipt` and `control` are what is said over
-//! it; `exchange` says it, `conduct` and `stop` mind the time; `dial`, `tcp` and `http` are the conversations; `host`
-//! puts it together.
+//! it; `exchange` says it, `conduct` and `stop` mind the time; `lease` and `lock` are how a host is locked; `dial`, `tcp`
+//! and `http` are the conversations; `host` puts it together.
 
 pub mod capability;
 mod channel;
@@ -19,9 +19,13 @@ mod exchange;
 mod fleet;
 mod host;
 mod http;
+mod lease;
+#[cfg(test)]
+mod lease_tests;
 mod local;
 #[cfg(test)]
 mod local_tests;
+mod lock;
 mod master;
 mod receipt;
 mod refusal;
@@ -35,7 +39,8 @@ mod wrapper;
 mod wrapper_tests;
 
 pub use capability::{
-    Act, Ended, Fault, Finished, HttpReply, Inspect, Look, Operate, OutputSink, Pending, Probe, Seen, Stream,
+    Act, Claim, Ended, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, OutputSink, Pending, Probe, Seen,
+    Stream,
 };
 pub use fleet::{Fleet, Settings};
 pub use local::Local;

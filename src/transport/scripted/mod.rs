@@ -15,6 +15,7 @@
 
 mod answer;
 mod answering;
+mod locks;
 #[cfg(test)]
 mod tests;
 
@@ -49,7 +50,7 @@ impl From<&str> for Matcher {
 impl Matcher {
     fn matches(&self, call: &Call) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any => !matches!(call.kind, Kind::Lock | Kind::Unlock),
             Self::Text(text) => {
                 call.text.contains(text) || call.step.as_ref().is_some_and(|step| step.as_str() == text)
             }
@@ -71,6 +72,10 @@ pub enum Kind {
     Ping,
     /// Tidying.
     Tidy,
+    /// A lock that is taken or renewed. [`Matcher::Any`] does not speak of it, nor of the next.
+    Lock,
+    /// A lock that is given back, broken or looked at.
+    Unlock,
 }
 
 /// A call that was made.
@@ -98,6 +103,8 @@ impl fmt::Display for Call {
             Kind::Send => "send",
             Kind::Ping => "ping",
             Kind::Tidy => "tidy",
+            Kind::Lock => "lock",
+            Kind::Unlock => "unlock",
         };
         write!(f, "{kind} {}: {}", self.host, self.text)
     }
@@ -118,6 +125,7 @@ struct Script {
     calls: Vec<Call>,
     /// Calls whose effect has taken place.
     effects: Vec<Call>,
+    locks: locks::Locks,
 }
 
 /// A fleet that answers from a script. Clones share it.
