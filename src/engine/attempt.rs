@@ -84,6 +84,11 @@ impl Stage<'_> {
         timeout: Option<Period>,
         target: &Target,
     ) -> Flow<Try> {
+        if matches!(deed, Deed::Command(_) | Deed::Http { .. })
+            && let Err((kind, why)) = self.locks.ensure(&at.host).await?
+        {
+            return Ok(Try::Never(kind, why));
+        }
         self.record(Event::StepStarted { at: at.clone(), attempt, kind: kind_of(action), command: deed.shown() })
             .await?;
         let started = tokio::time::Instant::now();

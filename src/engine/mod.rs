@@ -10,6 +10,7 @@ pub mod check;
 pub mod ending;
 pub mod host;
 pub mod interrupt;
+mod locks;
 pub mod look;
 pub mod options;
 pub mod perform;

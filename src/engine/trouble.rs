@@ -118,6 +118,9 @@ impl Stage<'_> {
                 return self.record(Event::Noted { at: Some(at.clone()), text: format!("undo: {error}") }).await;
             }
         };
+        if let Err((_, why)) = self.locks.ensure(&at.host).await? {
+            return self.record(Event::Noted { at: Some(at.clone()), text: format!("undo: {why}") }).await;
+        }
         self.record(Event::UndoStarted { at: at.clone(), command: command.shown() }).await?;
         let tries = self.crew.recorder.state(|state| state.step(at).attempts()).await;
         let act = Act {

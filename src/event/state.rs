@@ -225,6 +225,8 @@ pub struct RunState {
     pub stopped_rolls: BTreeMap<StepId, String>,
     /// Signals so far in this stretch.
     pub interrupts: u32,
+    /// The boot id of each host that was ever locked, as it was then; of the last time.
+    pub locked: BTreeMap<HostName, String>,
 }
 
 impl RunState {
@@ -244,6 +246,7 @@ impl RunState {
             acknowledged: Vec::new(),
             stopped_rolls: BTreeMap::new(),
             interrupts: 0,
+            locked: BTreeMap::new(),
         })
     }
 
@@ -331,8 +334,15 @@ impl RunState {
             Event::Stopped { exit, why } => self.status = RunStatus::Stopped { exit: *exit, why: why.clone() },
             Event::Ended { exit, why } => self.status = RunStatus::Ended { exit: *exit, why: why.clone() },
             Event::Abandoned { reason, .. } => self.status = RunStatus::Abandoned { reason: reason.clone() },
+            Event::HostsLocked { hosts, .. } => {
+                self.locked.extend(hosts.iter().map(|locked| (locked.host.clone(), locked.boot.clone())));
+            }
             // told to people and kept for the record; nothing follows from them
-            Event::PreconditionJudged { .. }
+            Event::LockRefused { .. }
+            | Event::LockLost { .. }
+            | Event::LocksReleased { .. }
+            | Event::LockBroken { .. }
+            | Event::PreconditionJudged { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }
             | Event::Asked { .. }
