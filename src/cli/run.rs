@@ -71,6 +71,9 @@ pub(super) struct Word {
     /// Wait so long for preconditions that do not hold
     #[arg(long, value_name = "DURATION")]
     pub(super) wait: Option<Period>,
+    /// Wait so long for hosts that another run has locked
+    #[arg(long, value_name = "DURATION")]
+    pub(super) wait_lock: Option<Period>,
     /// Look at or act on so many hosts at once
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) parallel: u16,
@@ -100,6 +103,7 @@ impl Word {
             emergency: self.emergency,
             reason: reason.map(str::to_owned),
             wait: self.wait,
+            wait_lock: self.wait_lock,
             parallel: usize::from(self.parallel),
             ..Options::default()
         })

@@ -87,6 +87,11 @@ impl Stage<'_> {
         deed: &Deed,
         timeout: Option<Period>,
     ) -> Flow<Try> {
+        if matches!(deed, Deed::Command(_) | Deed::Http { .. })
+            && let Err((kind, why)) = self.locks.ensure(&at.host).await?
+        {
+            return Ok(Try::Never(kind, why));
+        }
         let target = self.target(&at.host);
         let user = match deed {
             Deed::Command(command) => user_of(command, target.user.as_deref()),
@@ -106,7 +111,7 @@ impl Stage<'_> {
         let nothing = || Reply::Command { exit: 0, stdout: String::new(), stderr: String::new() };
         let acted = match deed {
             Deed::Command(command) => {
-                let act = self.act(at, at.step.clone(), attempt, command.clone(), timeout);
+                let act = self.act(at, at.step.clone(), attempt, command.clone(), timeout).await;
                 match self.minding(at, attempt, |notices| self.crew.fleet.act(target, Act { notices, ..act })).await? {
                     Ok(finished) => finished_try(&finished),
                     Err(fault) => return Ok(fault_try(fault)),
@@ -181,7 +186,7 @@ impl Stage<'_> {
     }
 
     /// What is sent, or asked about.
-    pub(super) fn act(
+    pub(super) async fn act(
         &self,
         at: &StepHost,
         step: StepId,
@@ -189,6 +194,7 @@ impl Stage<'_> {
         command: Command,
         timeout: Option<Period>,
     ) -> Act {
+        let boot = self.crew.recorder.state(|state| state.locked.get(&at.host).cloned()).await;
         Act {
             run: self.crew.run.clone(),
             step,
@@ -199,7 +205,8 @@ impl Stage<'_> {
             cancel: self.crew.interrupt.stop(),
             output: self.sink(at),
             notices: Arc::new(|_| {}),
-            boot: None,
+            locked: self.locks.holds(&at.host),
+            boot,
         }
     }
 

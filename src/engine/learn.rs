@@ -60,9 +60,11 @@ impl Stage<'_> {
             Ok(ready) => ready,
             Err(why) => return Ok(Err(why)),
         };
-        let act = self.act(at, at.step.clone(), sent.attempt, command, timeout);
+        let act = self.act(at, at.step.clone(), sent.attempt, command, timeout).await;
         let became = self
-            .minding(at, sent.attempt, |notices| self.crew.fleet.ask(self.target(&at.host), Act { notices, ..act }))
+            .minding(at, sent.attempt, |notices| {
+                self.crew.fleet.ask(self.target(&at.host), Act { notices, boot: sent.boot.clone(), ..act })
+            })
             .await?;
         let (found, became) = match became {
             Ok(became @ Became::Finished(_)) => (Found::Finished, Ok(became)),
@@ -110,15 +112,17 @@ impl Stage<'_> {
 
     /// Finds out what became of an undo whose end was not written, before anything else is decided about its step.
     pub(super) async fn learn_undo(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
-        let undo = self.crew.recorder.state(|state| state.undos.get(at).copied()).await;
+        let undo = self.crew.recorder.state(|state| state.undos.get(at).cloned()).await;
         let (Some(undo), Some(spec)) = (undo.filter(|undo| undo.running), &leaf.step.undo) else { return Ok(()) };
         let scope = self.scope_of(unit, at).await;
         let target = self.target(&at.host);
         let (end, text) = match ready_command(spec, leaf.sudo.as_ref(), &scope, target) {
             Ok(command) => {
-                let act = self.act(at, undo_step(at), undo.started, command, None);
+                let act = self.act(at, undo_step(at), undo.started, command, None).await;
                 let became = self
-                    .minding(at, undo.started, |notices| self.crew.fleet.ask(target, Act { notices, ..act }))
+                    .minding(at, undo.started, |notices| {
+                        self.crew.fleet.ask(target, Act { notices, boot: undo.boot.clone(), ..act })
+                    })
                     .await?;
                 match became {
                     Ok(Became::Finished(finished)) => {

@@ -11,6 +11,7 @@ pub mod ending;
 pub mod host;
 pub mod interrupt;
 mod learn;
+mod locks;
 pub mod look;
 pub mod options;
 pub mod perform;

@@ -120,9 +120,12 @@ impl Stage<'_> {
                 return self.record(Event::Noted { at: Some(at.clone()), text: format!("undo: {error}") }).await;
             }
         };
+        if let Err((_, why)) = self.locks.ensure(&at.host).await? {
+            return self.record(Event::Noted { at: Some(at.clone()), text: format!("undo: {why}") }).await;
+        }
         self.record(Event::UndoStarted { at: at.clone(), command: command.shown() }).await?;
         let undos = self.crew.recorder.state(|state| state.undos.get(at).map_or(1, |undo| undo.started)).await;
-        let act = self.act(at, undo_step(at), undos, command, None);
+        let act = self.act(at, undo_step(at), undos, command, None).await;
         let (end, output) =
             match self.minding(at, undos, |notices| self.crew.fleet.act(target, Act { notices, ..act })).await? {
                 Ok(finished) => (Some(ended(finished.ended)), both(&finished.stdout, &finished.stderr)),

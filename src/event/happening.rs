@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::opening::{Opened, OperatorEntry, Resumed};
 use super::outcome::{ActionEnd, Outcome};
-use crate::vocab::{Digest, HostName, Observation, Period, StepHost, StepId, Verdict};
+use crate::vocab::{Digest, Holder, HostName, Loss, Observation, Period, StepHost, StepId, Verdict};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +18,46 @@ pub enum Event {
     Opened(Box<Opened>),
     /// Somebody resumed the run: a new stretch began.
     Resumed(Box<Resumed>),
+
+    /// The run locked hosts: all that it could reach, or one whose turn came later.
+    HostsLocked {
+        /// The hosts.
+        hosts: Vec<LockedHost>,
+        /// The hosts that could not be locked yet; that is tried again before anything is sent to one of them.
+        left_out: Vec<Unlocked>,
+    },
+    /// Another run holds the lock of a host.
+    LockRefused {
+        /// The host.
+        host: HostName,
+        /// Who holds it.
+        holder: Holder,
+        /// How long the run waits for it at most (`--wait-lock`); none when it does not.
+        wait: Option<Period>,
+    },
+    /// The run does not hold the lock of a host any more. Nothing is started after this.
+    LockLost {
+        /// The host.
+        host: HostName,
+        /// Where it went.
+        loss: Loss,
+    },
+    /// The run gave its locks back.
+    LocksReleased {
+        /// The hosts.
+        hosts: Vec<HostName>,
+        /// Those that could not be told; there the lock ends by itself.
+        not_told: Vec<Unlocked>,
+    },
+    /// A person broke the lock of a host (`runbook locks break`).
+    LockBroken {
+        /// The host.
+        host: HostName,
+        /// Who held it.
+        holder: Holder,
+        /// Why it was broken.
+        reason: String,
+    },
 
     /// A precondition was evaluated.
     PreconditionJudged {
@@ -347,6 +387,24 @@ pub enum Found {
         /// Why.
         why: String,
     },
+}
+
+/// A host that was locked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LockedHost {
+    /// The host.
+    pub host: HostName,
+    /// Its boot id at that time, which tells whether it was restarted since; `-` where it has none.
+    pub boot: String,
+}
+
+/// A host that was not locked, or not unlocked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unlocked {
+    /// The host.
+    pub host: HostName,
+    /// Why.
+    pub why: String,
 }
 
 /// When a precondition was evaluated.

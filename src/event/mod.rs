@@ -10,7 +10,8 @@ pub mod outcome;
 pub mod state;
 
 pub use happening::{
-    AckHow, ActionKind, Answer, AskedWhat, Choice, Event, Found, HostVerdict, Moment, Output, OverrideHow, StoredOutput,
+    AckHow, ActionKind, Answer, AskedWhat, Choice, Event, Found, HostVerdict, LockedHost, Moment, Output, OverrideHow,
+    StoredOutput, Unlocked,
 };
 pub use observer::{Observer, Progress};
 pub use opening::{HostEntry, Opened, OperatorEntry, Resumed, StepEntry, TextEntry};

@@ -161,16 +161,21 @@ pub struct Sent {
     pub attempt: u32,
     /// The user it runs as there, where the plan names one.
     pub user: Option<String>,
+    /// The host's boot id then, where the run had locked it: after another boot nothing follows from a receipt that is
+    /// not there.
+    pub boot: Option<String>,
     /// Whether it is known what became of it: it ended, it never started, or nothing of it lives any more. As long as it
     /// is not, the action must not be sent again without asking the host.
     pub learned: bool,
 }
 
 /// A step's undos on a host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undos {
     /// How many were sent, or were about to be.
     pub started: u32,
+    /// The host's boot id at the last one, where the run had locked it.
+    pub boot: Option<String>,
     /// The last one's end is not known.
     pub running: bool,
 }
@@ -256,6 +261,8 @@ pub struct RunState {
     pub stopped_rolls: BTreeMap<StepId, String>,
     /// Signals so far in this stretch.
     pub interrupts: u32,
+    /// The boot id of each host that was ever locked, as it was then; of the last time.
+    pub locked: BTreeMap<HostName, String>,
 }
 
 impl RunState {
@@ -277,6 +284,7 @@ impl RunState {
             acknowledged: Vec::new(),
             stopped_rolls: BTreeMap::new(),
             interrupts: 0,
+            locked: BTreeMap::new(),
         })
     }
 
@@ -351,7 +359,8 @@ impl RunState {
             }
             Event::StepStarted { at, attempt, user, .. } => {
                 self.turn(at, "step-started", &Turn::Start { attempt: *attempt })?;
-                self.sent.insert(at.clone(), Sent { attempt: *attempt, user: user.clone(), learned: false });
+                let boot = self.locked.get(&at.host).cloned();
+                self.sent.insert(at.clone(), Sent { attempt: *attempt, user: user.clone(), boot, learned: false });
             }
             Event::StepActed { at, attempt, end, .. } => {
                 self.turn(at, "step-acted", &Turn::Act { attempt: *attempt, end: end.clone() })?;
@@ -371,7 +380,8 @@ impl RunState {
             },
             Event::UndoStarted { at, .. } => {
                 let undo = self.undos.entry(at.clone()).or_default();
-                *undo = Undos { started: undo.started + 1, running: true };
+                let boot = self.locked.get(&at.host).cloned();
+                *undo = Undos { started: undo.started + 1, boot, running: true };
             }
             Event::UndoEnded { at, .. } => {
                 if let Some(undo) = self.undos.get_mut(at) {
@@ -386,8 +396,15 @@ impl RunState {
             Event::Stopped { exit, why } => self.status = RunStatus::Stopped { exit: *exit, why: why.clone() },
             Event::Ended { exit, why } => self.status = RunStatus::Ended { exit: *exit, why: why.clone() },
             Event::Abandoned { reason, .. } => self.status = RunStatus::Abandoned { reason: reason.clone() },
+            Event::HostsLocked { hosts, .. } => {
+                self.locked.extend(hosts.iter().map(|locked| (locked.host.clone(), locked.boot.clone())));
+            }
             // told to people and kept for the record; nothing follows from them
-            Event::PreconditionJudged { .. }
+            Event::LockRefused { .. }
+            | Event::LockLost { .. }
+            | Event::LocksReleased { .. }
+            | Event::LockBroken { .. }
+            | Event::PreconditionJudged { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }
             | Event::Asked { .. }

@@ -44,6 +44,11 @@ fn outputs(event: &mut Event) -> Vec<&mut Output> {
         Event::Collected { output, .. } | Event::UndoEnded { output, .. } => vec![output],
         Event::Opened(_)
         | Event::Resumed(_)
+        | Event::HostsLocked { .. }
+        | Event::LockRefused { .. }
+        | Event::LockLost { .. }
+        | Event::LocksReleased { .. }
+        | Event::LockBroken { .. }
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
         | Event::WaitStarted { .. }

@@ -172,6 +172,11 @@ fn status_after(event: &Event) -> Option<RunStatus> {
         // these can only stand in an open stretch
         Event::Opened(_)
         | Event::Resumed(_)
+        | Event::HostsLocked { .. }
+        | Event::LockRefused { .. }
+        | Event::LockLost { .. }
+        | Event::LocksReleased { .. }
+        | Event::LockBroken { .. }
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
         | Event::WaitStarted { .. }

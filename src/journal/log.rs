@@ -54,10 +54,15 @@ impl Durability {
             | Event::UndoEnded { .. }
             // the ends of a stretch
             | Event::Interrupted { .. }
+            | Event::LockLost { .. }
+            | Event::LockBroken { .. }
             | Event::Stopped { .. }
             | Event::Ended { .. } => Self::Now,
             // `observed-before` is here because it is of use only once `step-started` is written behind it
             Event::ObservedBefore { .. }
+            | Event::HostsLocked { .. }
+            | Event::LockRefused { .. }
+            | Event::LocksReleased { .. }
             | Event::PreconditionJudged { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }

@@ -170,6 +170,11 @@ impl Gathering {
             }
             Event::Opened(_)
             | Event::Resumed(_)
+            | Event::HostsLocked { .. }
+            | Event::LockRefused { .. }
+            | Event::LockLost { .. }
+            | Event::LocksReleased { .. }
+            | Event::LockBroken { .. }
             | Event::PreconditionJudged { .. }
             | Event::PreconditionOverridden { .. }
             | Event::WaitStarted { .. }

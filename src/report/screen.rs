@@ -146,7 +146,11 @@ impl Screen {
             Event::FloorJudged { .. } => self.looking = None,
             Event::Interrupted { count, .. } => self.interrupts = *count,
             Event::Opened(_) | Event::Resumed(_) => self.interrupts = 0,
-            Event::PreconditionOverridden { .. }
+            Event::HostsLocked { .. } | Event::LocksReleased { .. } => self.waits.clear(),
+            Event::LockRefused { .. }
+            | Event::LockLost { .. }
+            | Event::LockBroken { .. }
+            | Event::PreconditionOverridden { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }
             | Event::WarningAcknowledged { .. }

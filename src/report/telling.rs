@@ -241,6 +241,11 @@ impl Teller<'_> {
             | Event::CheckJudged { .. }
             | Event::Opened(_)
             | Event::Resumed(_)
+            | Event::HostsLocked { .. }
+            | Event::LockRefused { .. }
+            | Event::LockLost { .. }
+            | Event::LocksReleased { .. }
+            | Event::LockBroken { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }
             | Event::WarningAcknowledged { .. }
@@ -320,6 +325,11 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::Resumed(_)
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
+        | Event::HostsLocked { .. }
+        | Event::LockRefused { .. }
+        | Event::LockLost { .. }
+        | Event::LocksReleased { .. }
+        | Event::LockBroken { .. }
         | Event::WaitStarted { .. }
         | Event::WarningShown { .. }
         | Event::WarningAcknowledged { .. }

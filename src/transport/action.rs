@@ -14,6 +14,7 @@ use super::conduct::{HEARD, declined, nonce_or_fault, unsent_cancel};
 use super::control::{Group, Loss};
 use super::exchange::{Exchange, Progress};
 use super::gathered::Gathered;
+use super::lease;
 use super::receipt::Receipt;
 use super::stop::stop;
 use super::wrapper::{Bootstrap, Errand};
@@ -99,10 +100,10 @@ impl<'a, C: Carrier> Action<'a, C> {
 
     async fn open(&self, what: What, priority: Priority) -> Result<Exchange, Fault> {
         let (command, seen, nonce) = (&self.act.command, self.gathered.seen(), nonce_or_fault()?);
-        let guard = "";
+        let guard = if self.act.locked { lease::guard(&self.act.run, self.act.step.as_str()) } else { String::new() };
         let errand = match what {
-            What::Act => Errand::act(nonce, command, &self.receipt, guard),
-            What::ActOrFollow => Errand::act_or_follow(nonce, command, &self.receipt, guard, seen),
+            What::Act => Errand::act(nonce, command, &self.receipt, &guard),
+            What::ActOrFollow => Errand::act_or_follow(nonce, command, &self.receipt, &guard, seen),
             What::Follow => Errand::follow(nonce, &self.receipt, seen),
             What::Ask => Errand::ask(nonce, &self.receipt, self.act.boot.as_deref(), seen),
         };
@@ -126,7 +127,9 @@ impl<'a, C: Carrier> Action<'a, C> {
             match (told, what) {
                 (Progress::Exited(status), _) => return Ok(Became::Finished(exchange.finished(Ended::Exited(status)))),
                 (Progress::Lost(loss), _) => return Ok(self.loss(loss)),
-                (Progress::Refused(reason), _) => return Err(Fault::NotStarted { reason: one_line(&reason) }),
+                (Progress::Refused(reason), _) => {
+                    return Err(Fault::NotStarted { reason: one_line(&lease::told(&reason)) });
+                }
                 (Progress::Declined(reason), _) => return Err(declined(reason)),
                 // nothing was sent: as good as a first try, once
                 (Progress::Unsent, What::Act) if !unsent => {

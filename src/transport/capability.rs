@@ -5,11 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Target;
-use crate::vocab::{Command, HttpRequest, Period, RunId, StepId, TcpTalk};
+use crate::vocab::{Command, Holder, HttpRequest, Loss, Period, RunId, StepId, TcpTalk};
 
 /// A future of a capability's method: boxed, so that the engine can hold `&dyn Inspect`.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -70,6 +71,8 @@ pub struct Act {
     pub output: OutputSink,
     /// Who is told of the connection's fate.
     pub notices: NoticeSink,
+    /// The host refuses the action unless the run holds its lock.
+    pub locked: bool,
     /// The host's boot id when the run locked it: after another boot nothing follows from a receipt that is not there.
     pub boot: Option<String>,
 }
@@ -227,6 +230,39 @@ pub enum Seen {
     Http(HttpReply),
 }
 
+/// What a run says when it takes a host's lock, for those who find it held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The run.
+    pub run: RunId,
+    /// Its operator.
+    pub operator: String,
+    /// The machine it runs from.
+    pub admin_host: String,
+    /// Its runbook.
+    pub runbook: String,
+    /// Since when it wants the lock.
+    pub since: Timestamp,
+    /// After how long without a renewal the lock ends, by the host's own clock; in whole seconds.
+    pub length: Period,
+    /// Whether it is to hold the lock already: then a lock that was lost is not taken anew.
+    pub renewal: bool,
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// The run holds the lock.
+    Taken {
+        /// The host's boot id, `-` where it has none.
+        boot: String,
+    },
+    /// Another run holds it.
+    Refused(Holder),
+    /// The run does not hold it any more, which it was to renew.
+    Lost(Loss),
+}
+
 /// The capability to look. Nothing here changes a host; probes are read-only by their author's word, and that word is
 /// what a dry run relies on.
 pub trait Inspect: Send + Sync {
@@ -235,6 +271,9 @@ pub trait Inspect: Send + Sync {
 
     /// Connects to `target` without running anything, and says how long that took.
     fn ping<'a>(&'a self, target: &'a Target, timeout: Period) -> Pending<'a, Result<Period, Fault>>;
+
+    /// Says which run holds the lock of `target`.
+    fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>>;
 }
 
 /// The capability to change.
@@ -255,6 +294,20 @@ pub trait Operate: Inspect {
         timeout: Period,
         cancel: CancellationToken,
     ) -> Pending<'a, Result<HttpReply, Fault>>;
+
+    /// Takes the lock of `target` for a run, or renews it.
+    fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>>;
+
+    /// Gives the lock of `target` back, if `run` holds it.
+    fn unlock<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, Result<(), Fault>>;
+
+    /// Breaks the lock of `target`, whoever holds it, and says who did. The host keeps who broke it and why.
+    fn break_lock<'a>(
+        &'a self,
+        target: &'a Target,
+        by: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<Option<Holder>, Fault>>;
 
     /// Removes what the run left on `target` (receipts), at its good end. Best effort: a host that does not answer
     /// keeps a few hundred bytes.

@@ -6,8 +6,8 @@
 //!
 //! From the bottom up: `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
 //! machine, each a `channel`; `spare` is a session opened ahead; `wrapper`, `receipt` and `control` are what is said over
-//! it; `exchange` says it and `gathered` keeps what is heard; `conduct` looks, `action` acts, `stop` stops; `dial`, `tcp` and `http` are the conversations; `host`
-//! puts it together.
+//! it; `exchange` says it and `gathered` keeps what is heard; `conduct` looks, `action` acts, `stop` stops; `lease` and
+//! `lock` are how a host is locked; `dial`, `tcp` and `http` are the conversations; `host` puts it together.
 
 mod action;
 pub mod capability;
@@ -23,9 +23,13 @@ mod fleet;
 mod gathered;
 mod host;
 mod http;
+mod lease;
+#[cfg(test)]
+mod lease_tests;
 mod local;
 #[cfg(test)]
 mod local_tests;
+mod lock;
 mod master;
 mod receipt;
 mod refusal;
@@ -39,8 +43,8 @@ mod wrapper;
 mod wrapper_tests;
 
 pub use capability::{
-    Act, Became, Ended, Fault, Finished, HttpReply, Inspect, Look, Notice, NoticeSink, Operate, OutputSink, Pending,
-    Probe, Seen, Stream,
+    Act, Became, Claim, Ended, Fault, Finished, HttpReply, Inspect, Lock, Look, Notice, NoticeSink, Operate,
+    OutputSink, Pending, Probe, Seen, Stream,
 };
 pub use fleet::{Fleet, Settings};
 pub use local::Local;

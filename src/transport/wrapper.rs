@@ -16,6 +16,7 @@
 
 use std::fmt::Write as _;
 
+use super::lease;
 use super::receipt::{FOLLOW, Receipt};
 use crate::vocab::command::Stdin;
 use crate::vocab::quote::shell_word;
@@ -246,6 +247,9 @@ fn action(command: &Command, guard: &str) -> (String, Vec<u8>) {
         "{before}exec 3>&2 2>/dev/null;{feed}{subshell} >>\"$rb_f.out\" 2>>\"$rb_f.err\" 3>&- 4<&- 5<&-{from};rb_x=$?;"
     );
     text.push_str(Receipt::MARK_EXIT);
+    if !guard.is_empty() {
+        text.push_str(lease::RETIRE);
+    }
     text.push_str(HELD);
     text.push_str(TELL);
     if !left.is_empty() {
@@ -288,7 +292,7 @@ fn subshell(command: &Command) -> (String, String) {
 
 /// What the subshell does last: it forgets our variables and becomes the program.
 fn program(program: &Program) -> String {
-    const FORGET: &str = "unset rb_n rb_k rb_s rb_g rb_t rb_u rb_l rb_d rb_f rb_b rb_i rb_p;unset -f rb_no rb_gone;";
+    const FORGET: &str = "unset rb_ld rb_lb rb_lm rb_ln rb_lf rb_lv rb_ls rb_lr rb_lo rb_lx rb_ll rb_lw rb_lu rb_lz rb_n rb_k rb_s rb_g rb_t rb_u rb_l rb_d rb_f rb_b rb_i rb_p;unset -f rb_no rb_gone;";
     match program {
         Program::Shell(_) => format!("{FORGET}set -e;eval \"unset rb_c;$rb_c\""),
         Program::Argv(argv) => format!("set -- {};{FORGET}{}", words(argv), replace_shell(argv)),

@@ -98,6 +98,7 @@ pub(super) fn order(step: &str, command: Command) -> Act {
         cancel: CancellationToken::new(),
         output: Arc::new(|_, _| {}),
         notices: Arc::new(|_| {}),
+        locked: false,
         boot: None,
     }
 }

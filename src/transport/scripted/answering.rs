@@ -6,13 +6,13 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::super::capability::{
-    Act, Became, Ended, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Probe, Seen, Stream,
+    Act, Became, Claim, Ended, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Probe, Seen, Stream,
 };
 use super::answer::After;
 use super::receipts::{Receipt, ended};
 use super::{Call, Kind, Scripted};
 use crate::model::Target;
-use crate::vocab::{HttpRequest, Period, RunId};
+use crate::vocab::{Holder, HttpRequest, Period, RunId};
 
 /// How waiting for an answer came to its end.
 enum Waited {
@@ -61,14 +61,14 @@ impl Scripted {
         let ended = tokio::select! {
             biased;
             () = act.cancel.cancelled() => Some(Ended::Cancelled),
-            ended = ended(&mut told) => return Self::heard(ended, act),
+            ended = ended(&mut told) => return Self::ended_so(ended, act),
             () = time => Some(Ended::TimedOut),
         };
         stop.send_replace(ended);
-        Self::heard(self::ended(&mut told).await, act)
+        Self::ended_so(self::ended(&mut told).await, act)
     }
 
-    fn heard(finished: Option<Finished>, act: &Act) -> Became {
+    fn ended_so(finished: Option<Finished>, act: &Act) -> Became {
         let Some(done) = finished else {
             return Became::Gone { why: "its host is gone".to_owned(), stdout: Vec::new(), stderr: Vec::new() };
         };
@@ -79,6 +79,14 @@ impl Scripted {
             (act.output)(Stream::Stderr, &done.stderr);
         }
         Became::Finished(done)
+    }
+
+    /// A call about a lock: a rule for it can only make it late or fail.
+    async fn heard(&self, target: &Target, kind: Kind, text: &str) -> Result<(), Fault> {
+        let (_, answer) = self.hear(target, kind, None, text.to_owned());
+        let Some(answer) = answer else { return Ok(()) };
+        sleep(answer.delay).await;
+        answer.result.map(drop)
     }
 }
 
@@ -119,6 +127,13 @@ impl Inspect for Scripted {
                 Waited::TimeUp | Waited::Cancelled => Err(Fault::TimedOut { after: timeout }),
                 Waited::Whole => answer.result.map(|_| Period::new(answer.delay)),
             }
+        })
+    }
+
+    fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        Box::pin(async move {
+            self.heard(target, Kind::Unlock, "locked").await?;
+            Ok(self.script().holder(&target.name))
         })
     }
 }
@@ -196,6 +211,33 @@ impl Operate for Scripted {
                 }
                 Err(fault) => Err(fault),
             }
+        })
+    }
+
+    fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {
+        Box::pin(async move {
+            self.heard(target, Kind::Lock, if claim.renewal { "renew" } else { "lock" }).await?;
+            Ok(self.script().lock(&target.name, claim))
+        })
+    }
+
+    fn unlock<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            self.heard(target, Kind::Unlock, "unlock").await?;
+            self.script().unlock(&target.name, run);
+            Ok(())
+        })
+    }
+
+    fn break_lock<'a>(
+        &'a self,
+        target: &'a Target,
+        by: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        Box::pin(async move {
+            self.heard(target, Kind::Unlock, "break").await?;
+            Ok(self.script().break_lock(&target.name, by, reason))
         })
     }
 

@@ -15,6 +15,7 @@
 
 mod answer;
 mod answering;
+mod locks;
 mod receipts;
 #[cfg(test)]
 mod tests;
@@ -52,7 +53,7 @@ impl From<&str> for Matcher {
 impl Matcher {
     fn matches(&self, call: &Call) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any => !matches!(call.kind, Kind::Lock | Kind::Unlock),
             Self::Text(text) => {
                 call.text.contains(text) || call.step.as_ref().is_some_and(|step| step.as_str() == text)
             }
@@ -76,6 +77,10 @@ pub enum Kind {
     Tidy,
     /// The question what became of an action.
     Ask,
+    /// A lock that is taken or renewed. [`Matcher::Any`] does not speak of it, nor of the next.
+    Lock,
+    /// A lock that is given back, broken or looked at.
+    Unlock,
 }
 
 /// A call that was made.
@@ -111,6 +116,8 @@ impl fmt::Display for Call {
             Kind::Ping => "ping",
             Kind::Tidy => "tidy",
             Kind::Ask => "ask",
+            Kind::Lock => "lock",
+            Kind::Unlock => "unlock",
         };
         write!(f, "{kind} {}: {}", self.host, self.text)
     }
@@ -135,6 +142,7 @@ struct Script {
     receipts: Receipts,
     /// Hosts that do not answer, and why.
     down: Vec<(HostName, String)>,
+    locks: locks::Locks,
 }
 
 /// A fleet that answers from a script. Clones share it.

@@ -29,6 +29,7 @@ fn act(step: &str, text: &str) -> Act {
         cancel: CancellationToken::new(),
         output: Arc::new(|_, _| {}),
         notices: Arc::new(|_| {}),
+        locked: false,
         boot: None,
     }
 }
