@@ -16,6 +16,8 @@ mod going_on;
 mod hostile;
 #[path = "fleet/interruption.rs"]
 mod interruption;
+#[path = "fleet/locks.rs"]
+mod locks;
 #[path = "fleet/questions.rs"]
 mod questions;
 #[path = "fleet/rehearsal.rs"]

@@ -151,6 +151,17 @@ impl<'a> Locks<'a> {
         self.held().contains_key(host)
     }
 
+    /// Asks these hosts whether their locks are still the run's: one that was lost explains what they refused.
+    pub(super) async fn verify(&self, hosts: &[HostName]) -> Flow {
+        for host in hosts {
+            let Some(held) = self.held().get(host).copied() else { continue };
+            if let Ok(Lock::Lost(loss)) = self.lock(host, true).await {
+                self.lose(host, Some(held), loss).await?;
+            }
+        }
+        self.go_on()
+    }
+
     /// Halts once a lock was lost.
     pub(super) fn go_on(&self) -> Flow {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);

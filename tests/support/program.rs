@@ -98,6 +98,8 @@ impl Program {
                 command.env(name, value);
             }
         }
+        // what runs on this machine is locked here, where other tests run too
+        command.env("RUNBOOK_LOCKS", self.dir.path().join("locks"));
         command.env("RUNBOOK_OPERATOR", "tester").env("TZ", "UTC").env("LANG", "C.UTF-8");
         command.arg("--book").arg(&self.book).arg("--state-dir").arg(self.state());
         for inventory in &self.inventories {

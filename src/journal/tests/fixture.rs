@@ -7,11 +7,14 @@ use tempfile::TempDir;
 
 use crate::event::{
     AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Choice, Event, FailureKind, Found, HostEntry, HostVerdict,
-    Moment, Opened, OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput, TextEntry,
+    LockedHost, Moment, Opened, OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput,
+    TextEntry, Unlocked,
 };
 use crate::journal::{EventLog, Journal, Store};
 use crate::vocab::observation::NoReply;
-use crate::vocab::{Datum, Digest, HostName, Observation, Period, Reply, Rows, RunId, StepHost, StepId, Verdict};
+use crate::vocab::{
+    Datum, Digest, Holder, HostName, Loss, Observation, Period, Reply, Rows, RunId, StepHost, StepId, Verdict,
+};
 
 pub(super) const TEXT: &[u8] = b"title: Restart\n";
 
@@ -34,6 +37,17 @@ pub(super) fn run(tail: u32) -> RunId {
 
 pub(super) fn step_host() -> StepHost {
     StepHost::new(StepId::new("restart"), HostName::new("jobs01"))
+}
+
+fn holder() -> Holder {
+    Holder {
+        run: run(7),
+        operator: "anna".into(),
+        admin_host: "admin01".into(),
+        runbook: "restart".into(),
+        since: Some(at(3)),
+        running: true,
+    }
 }
 
 pub(super) fn operator() -> OperatorEntry {
@@ -222,6 +236,14 @@ pub(super) fn every_event() -> Vec<Event> {
         Event::UndoStarted { at: here(), command: "undo".into() },
         Event::UndoEnded { at: here(), end: None, output: stored },
         Event::Interrupted { signal: "SIGINT".into(), count: 1 },
+        Event::HostsLocked {
+            hosts: vec![LockedHost { host: HostName::new("jobs01"), boot: "b".into() }],
+            left_out: vec![Unlocked { host: HostName::new("jobs02"), why: "unreachable".into() }],
+        },
+        Event::LockRefused { host: HostName::new("jobs01"), holder: holder(), wait: Some(Period::seconds(9)) },
+        Event::LockLost { host: HostName::new("jobs01"), loss: Loss::Taken(holder()) },
+        Event::LocksReleased { hosts: vec![HostName::new("jobs01")], not_told: Vec::new() },
+        Event::LockBroken { host: HostName::new("jobs01"), holder: holder(), reason: "he sleeps".into() },
         noted("a note"),
         Event::Stopped { exit: 130, why: "interrupted".into() },
         the_end(),
