@@ -6,3 +6,5 @@ mod support;
 
 #[path = "journal/kill.rs"]
 mod kill;
+#[path = "journal/room.rs"]
+mod room;

@@ -24,6 +24,7 @@ mod log;
 mod memory;
 mod reader;
 mod record;
+mod room;
 mod store;
 mod writer;
 
@@ -31,7 +32,7 @@ mod writer;
 mod tests;
 
 pub use attachment::LARGE_OUTPUT;
-pub use error::{Doing, JournalError};
+pub use error::{Doing, Fate, JournalError};
 pub use finding::FindError;
 pub use integrity::{Fault, FileFault, Integrity};
 pub use listing::{RunListing, RunSummary};

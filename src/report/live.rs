@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::elapsed;
 use super::line::Line;
-use super::narration::{Narrator, Told};
+use super::narration::{self, Narrator, Told};
 use super::observed::{Gathered, Gathering};
 use super::rows::Rows;
 use super::screen::Screen;
@@ -153,8 +153,14 @@ impl Observer for Live {
     }
 
     fn progress(&self, progress: &Progress) {
-        let now = self.shared.now();
-        self.shared.stage().screen.progress(now, progress);
+        let shared = &*self.shared;
+        let now = shared.now();
+        let mut stage = shared.stage();
+        stage.screen.progress(now, progress);
+        if let Progress::Unrecorded { at, end } = progress {
+            let lines = shared.lines(&narration::unrecorded(at, end));
+            shared.put(&mut stage, Held::Lines(lines));
+        }
     }
 }
 

@@ -39,8 +39,8 @@ impl Drop for Small {
 #[test]
 fn a_disk_that_fills_up_stops_the_run_before_the_next_action_and_resume_finishes_it() {
     let lab = Lab::acquire();
-    // the journal's last page may have room for a little: the next intent is larger than a page
-    let long = ACT.replace("echo act", &format!("true {}; echo act", "x".repeat(5000)));
+    // the journal takes a little more room than it needs: the next intent is larger than that
+    let long = ACT.replace("echo act", &format!("true {}; echo act", "x".repeat(20_000)));
     let program = Program::on(&lab).with_book(&[("act.yaml", &long)]);
     let small = Small::mounted_at(&program.state());
     let child = program.start(["run", "act", "--yes"]);
