@@ -8,3 +8,5 @@ mod support;
 mod kill;
 #[path = "journal/room.rs"]
 mod room;
+#[path = "journal/unreadable.rs"]
+mod unreadable;

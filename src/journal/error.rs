@@ -33,6 +33,14 @@ pub enum JournalError {
         /// What is not.
         path: PathBuf,
     },
+    /// Something else stands where a run keeps its folder or its journal.
+    #[error("{} is not {wanted}", path.display())]
+    NotARun {
+        /// Where.
+        path: PathBuf,
+        /// What should stand there.
+        wanted: &'static str,
+    },
     /// There is no state directory to read from.
     #[error("no runs are kept in {}", path.display())]
     NoStore {
@@ -218,7 +226,8 @@ impl JournalError {
                 Doing::Read => false,
             },
             Self::NotADirectory { .. } | Self::Lost { .. } | Self::NoRoom { .. } => true,
-            Self::NoStore { .. }
+            Self::NotARun { .. }
+            | Self::NoStore { .. }
             | Self::NoRun { .. }
             | Self::Exists { .. }
             | Self::Busy { .. }
@@ -259,6 +268,14 @@ impl JournalError {
         matches!(self, Self::Busy { .. })
     }
 
+    /// The message with what the operating system said.
+    pub fn whole(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
+
     /// What a person can do about it, as a sentence; none where the message says it all.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -287,6 +304,7 @@ impl JournalError {
             Self::Lost { fate: Fate::Gone | Fate::Replaced, .. } => Some(
                 "bring it back to its place, then `runbook resume` goes on: the outcomes of what was begun are in it",
             ),
+            Self::NotARun { .. } => Some("no run leaves it so: find out who put it there"),
             Self::NotADirectory { .. } => Some("choose another place with --state-dir"),
             Self::NoStore { .. } => Some("name the directory of earlier runs with --state-dir"),
             Self::Busy { .. } => Some("wait until it is done; `runbook audit show` can be used meanwhile"),
