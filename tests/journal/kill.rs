@@ -20,12 +20,12 @@ fn a_program_is_killed_exactly_before_within_and_after_each_record() {
     let (records, _) = lines(&whole);
     assert!(records > 8, "{records}");
     for number in [1, 2, records / 2, records] {
-        for crash in [Crash::Before(number), Crash::Within(number), Crash::After(number)] {
-            let (left, torn) = match crash {
-                Crash::Before(_) => (number - 1, false),
-                Crash::Within(_) => (number - 1, true),
-                Crash::After(_) => (number, false),
-            };
+        let crashes = [
+            (Crash::Before(number), number - 1, false),
+            (Crash::Within(number), number - 1, true),
+            (Crash::After(number), number, false),
+        ];
+        for (crash, left, torn) in crashes {
             let program = Program::new().with_book(&[("local.yaml", BOOK)]);
             program.crash(crash, ["run", "local", "--yes"]).exits(128 + 9);
             let (found, behind) = lines(&program);

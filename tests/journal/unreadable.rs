@@ -44,7 +44,7 @@ const SPOILED: [(Spoil, &str); 8] = [
     ),
     (
         |_, journal| {
-            let garbage: Vec<u8> = (0..20_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+            let garbage: Vec<u8> = (0..20_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
             fs::write(journal, garbage).unwrap();
         },
         "broken at record 1",

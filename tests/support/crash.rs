@@ -1,4 +1,4 @@
-//! Killing the program exactly at a record of its journal: `crash.c`, loaded into it.
+//! Killing the program exactly at a record of its journal, or failing its disk there: `crash.c`, loaded into it.
 //!
 //! A kill that a test sends comes when it comes. This one comes between two system calls of the program's own choosing,
 //! so that every place between a deed and its record can be tried, one after the other.
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use super::program::{Program, Ran};
 
-/// Where the program is killed. The number is that of a record, from 1, in the process that is killed.
+/// Where the program is killed, or its disk fails. The number is that of a record, from 1, in that process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Crash {
     /// Nothing of the record is in the journal; what it tells of happened.
@@ -19,6 +19,8 @@ pub enum Crash {
     Within(usize),
     /// The record is in the journal, and nothing was done since.
     After(usize),
+    /// Not killed: the record, and every later one, is refused with this error number.
+    Fail(usize, i32),
 }
 
 impl Crash {
@@ -27,6 +29,7 @@ impl Crash {
             Self::Before(number) => format!("before:{number}"),
             Self::Within(number) => format!("within:{number}"),
             Self::After(number) => format!("after:{number}"),
+            Self::Fail(number, error) => format!("fail:{number}:{error}"),
         }
     }
 
