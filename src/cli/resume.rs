@@ -121,9 +121,10 @@ fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
         return choose(&unfinished, &describe);
     };
     let Ok(summary) = &only.summary else { return choose(&unfinished, &describe) };
+    // a run of tomorrow is no fresher than one of yesterday: the clock was wrong then, or is now
     let age = SystemClock.now().duration_since(summary.opened_at);
     let theirs = summary.opened.operator.name != operator;
-    if theirs || age > jiff::SignedDuration::from_hours(12) {
+    if theirs || age.abs() > jiff::SignedDuration::from_hours(12) {
         return choose(&unfinished, &describe);
     }
     Ok(only.run.clone())
@@ -160,7 +161,7 @@ fn choose(unfinished: &[RunListing], describe: &dyn Fn(&RunListing) -> String) -
         return Err(CliError::new(exit::DECLINED, "no run was chosen"));
     }
     let why = match unfinished.len() {
-        1 => "the unfinished run is another operator's, or over 12 hours old",
+        1 => "the unfinished run is another operator's, or not of the last 12 hours",
         _ => "several runs are unfinished",
     };
     Err(CliError::new(exit::DECLINED, format!("{why}:\n  {}", names.join("\n  ")))

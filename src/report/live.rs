@@ -264,6 +264,7 @@ mod tests {
     use super::*;
     use crate::report::sample::{self, Tape};
     use crate::report::{Closing, Keeper, Sink};
+    use crate::vocab::{HostName, StepHost, StepId};
     use indicatif::{InMemoryTerm, TermLike as _};
 
     /// A terminal that is a file, and what was written to it.
@@ -293,6 +294,16 @@ mod tests {
         live.finish();
         live.say(vec![Line::text("afterwards")]);
         assert!(written().contains("afterwards"));
+    }
+
+    #[test]
+    fn what_could_not_be_recorded_is_told_at_once() {
+        let (term, written) = terminal();
+        let live = Live::new(term, Data::pipe(Sink::captured().0), Styles::plain(), Arc::new(sample::Still::new()));
+        let at = StepHost::new(StepId::new("restart"), HostName::new("dfw-jobs01"));
+        live.progress(&Progress::Unrecorded { at, end: "exit 0".to_owned() });
+        live.finish();
+        assert!(written().contains("dfw-jobs01 restart: not recorded: exit 0"), "{}", written());
     }
 
     #[test]

@@ -173,13 +173,13 @@ fn another_file_in_the_journals_place_stops_the_run_before_the_next_action() {
 }
 
 /// A disk that fails at the first record of this kind, with this error. Gives the program and what it said.
-fn failed_at(record: &str, error: i32) -> (Program, Ran) {
+fn failed_at(record: &str, error: i32, format: &str) -> (Program, Ran) {
     let program = Held::program("true");
     std::fs::write(program.dir().join("go"), "").unwrap();
     program.run(["run", "held", "--yes"]).exits(0);
     let number = 1 + program.events().iter().position(|(name, _)| name == record).unwrap();
     std::fs::remove_file(program.dir().join("deeds")).unwrap();
-    let ran = program.crash(Crash::Fail(number, error), ["run", "held", "--yes"]);
+    let ran = program.crash(Crash::Fail(number, error), ["run", "held", "--yes", "--format", format]);
     (program, ran)
 }
 
@@ -189,7 +189,7 @@ const EROFS: i32 = 30;
 #[test]
 fn a_disk_that_fails_before_an_action_is_sent_keeps_it_back() {
     for (error, hint) in [(EIO, "the disk may be failing"), (EROFS, "mounted read-only")] {
-        let (program, ran) = failed_at("step-started", error);
+        let (program, ran) = failed_at("step-started", error, "text");
         ran.exits(9).says("could not write to").says(hint).says("resume").is_silent_about("in doubt");
         deeds_are(&program, &[]);
         program.run(["resume", "--yes"]).exits(0);
@@ -200,7 +200,10 @@ fn a_disk_that_fails_before_an_action_is_sent_keeps_it_back() {
 #[test]
 fn a_disk_that_fails_when_an_outcome_is_written_leaves_it_on_the_screen() {
     for (error, hint) in [(EIO, "the disk may be failing"), (EROFS, "mounted read-only")] {
-        let (program, ran) = failed_at("step-acted", error);
+        let (program, ran) = failed_at("step-acted", error, "json");
+        ran.exits(9).says("not recorded: held@here: exit 0");
+        deeds_are(&program, &["held"]);
+        let (program, ran) = failed_at("step-acted", error, "text");
         ran.exits(9).says("held: ✗ not recorded: exit 0").says("not recorded: held@here: exit 0").says(hint);
         deeds_are(&program, &["held"]);
         program.run(["audit", "verify"]).exits(0);

@@ -25,30 +25,33 @@ pub struct Tale {
 pub const DEEDS: &str = "/root/deeds.${{ run.id }}";
 
 impl Tale {
-    /// Reads it from the newest run's journal and from these hosts.
+    /// Reads it from the newest run's journal and from these hosts, which are told by their places: the same may be done
+    /// elsewhere.
     pub fn of(program: &Program, lab: &Lab, hosts: &[&str]) -> Self {
         let run = program.newest_id();
+        let plain = |text: &str| {
+            let numbered = hosts.iter().enumerate();
+            numbered.fold(text.replace(&run, "RUN"), |text, (index, host)| text.replace(host, &format!("host{index}")))
+        };
         let mut tale = Self::default();
         for host in hosts {
             let text = lab.sh(host, &format!("cat /root/*.{run} 2>/dev/null || true"));
-            let lines = text.lines().map(|line| line.replace(&run, "RUN")).collect();
-            tale.deeds.insert((*host).to_owned(), lines);
+            tale.deeds.insert(plain(host), text.lines().map(plain).collect());
         }
         let mut ends: Vec<(String, String)> = Vec::new();
         for (name, body) in program.events() {
             let (step, host) = (body["at"]["step"].as_str(), body["at"]["host"].as_str());
             let (Some(step), Some(host)) = (step, host) else { continue };
-            let (step, host) = (step.to_owned(), host.to_owned());
+            let (step, host) = (step.to_owned(), plain(host));
             match name.as_str() {
                 "step-ended" => {
-                    tale.outcomes.insert(format!("{step}@{host}"), body["outcome"].to_string().replace(&run, "RUN"));
+                    tale.outcomes.insert(format!("{step}@{host}"), plain(&body["outcome"].to_string()));
                     ends.retain(|end| *end != (host.clone(), step.clone()));
                     ends.push((host, step));
                 }
                 "captured" => {
                     let name = body["name"].as_str().unwrap();
-                    tale.captures
-                        .insert(format!("{step}@{host} {name}"), body["value"].to_string().replace(&run, "RUN"));
+                    tale.captures.insert(format!("{step}@{host} {name}"), plain(&body["value"].to_string()));
                 }
                 _ => {}
             }
