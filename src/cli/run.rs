@@ -310,8 +310,10 @@ fn mention_unfinished(global: &Global, store: &crate::journal::Store, plan: &Pla
     if !plan.changes || global.format == Format::Json {
         return;
     }
-    let Ok(unfinished) = store.unfinished() else { return };
-    for listing in unfinished {
+    let Ok(all) = store.list() else { return };
+    let (readable, unreadable): (Vec<_>, Vec<_>) = all.into_iter().partition(|listing| listing.summary.is_ok());
+    super::resume::mention_unreadable(&unreadable);
+    for listing in readable.into_iter().filter(crate::journal::RunListing::is_unfinished) {
         let Ok(replay) = store.read(&listing.run) else { continue };
         if conduct::touches(&replay.state, plan) {
             let opened = &replay.state.opened;

@@ -70,7 +70,12 @@ pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
     let (ending, why) = match played {
         Ok(()) => (Ending::Done, "everything was done, and every check holds".to_owned()),
         Err(Halt::End(ending, why)) => (ending, why),
-        Err(Halt::Record(error)) => return Err(error),
+        Err(Halt::Record(error)) => {
+            // a log that takes nothing new still takes the end; one that takes nothing at all has said so
+            let why = error.to_string();
+            let _ = crew.recorder.record(Event::Stopped { exit: Ending::Unwritable.exit(), why }).await;
+            return Err(error);
+        }
     };
     released?;
     // doubt outlives whatever else ended the stretch

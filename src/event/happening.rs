@@ -367,6 +367,23 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// What became of an action or a step, where that is what the event tells.
+    pub fn end(&self) -> Option<(&StepHost, String)> {
+        if let Self::StepActed { at, end, .. } = self {
+            return Some((at, end.to_string()));
+        }
+        if let Self::StepEnded { at, outcome } = self {
+            let why = outcome.why().map(|why| format!(": {why}")).unwrap_or_default();
+            return Some((at, format!("{}{why}", outcome.word())));
+        }
+        if let Self::UndoEnded { at, end: Some(end), .. } = self {
+            return Some((at, format!("undo: {end}")));
+        }
+        None
+    }
+}
+
 /// What an action's receipt on its host says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -13,7 +13,8 @@ pub trait EventLog: Send {
     ///
     /// Large outputs are moved beside the journal, with their beginning and end left in the event. When this returns,
     /// an event that a resume depends on is on the disk. After a failure to write, every later call gives the same
-    /// failure.
+    /// failure; but for want of room, or when the log is not in its place any more, the ends of what was begun are still
+    /// taken.
     fn append(&mut self, at: Timestamp, event: Event) -> Result<Event, JournalError>;
 
     /// Keeps texts by their digests, for a resume with accepted changes: before the event that names them.

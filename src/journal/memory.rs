@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::attachment;
+use super::attachment::{self, Kept};
 use super::chain::Chain;
 use super::error::{Doing, JournalError};
 use super::log::EventLog;
@@ -88,9 +88,10 @@ impl EventLog for MemoryLog {
         }
         attachment::spill(&mut event, |digest, text| {
             inner.kept.insert(digest.clone(), text.as_bytes().to_vec());
-            Ok::<(), JournalError>(())
+            Ok::<_, JournalError>(Kept::Whole)
         })?;
-        let (_, record) = inner.chain.link(at, &event)?;
+        let line = inner.chain.draft(at, &event)?;
+        let record = inner.chain.link(&line)?;
         let written = record.event.clone();
         inner.records.push(record);
         Ok(written)

@@ -79,6 +79,12 @@ impl Told {
     }
 }
 
+/// Says that something ended of which there is no record.
+pub(super) fn unrecorded(at: &StepHost, end: &str) -> Told {
+    let text = Line::new().with(Role::Failed, "not recorded").with(Role::Text, &format!(": {end}"));
+    Told::line(text).at(at).mark(Mark::Failed)
+}
+
 /// Puts events into words. Keeps what a later event refers to: what was false when it is overridden, what was
 /// written when a step fails, when a step began.
 #[derive(Debug)]

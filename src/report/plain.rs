@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::elapsed;
 use super::line::Line;
-use super::narration::{Narrator, Told};
+use super::narration::{self, Narrator, Told};
 use super::observed::{Gathered, Gathering};
 use super::sink::{Data, Sink};
 use super::style::{Role, Styles};
@@ -195,6 +195,11 @@ impl Observer for Plain {
                     let text = format!("not yet: {says} ({why}; {} left)", elapsed::left(left.get()));
                     self.write(self.clock.now(), &front, Line::text(&text));
                 }
+            }
+            Progress::Unrecorded { at, end } => {
+                let now = self.clock.now();
+                self.flush(&mut said, now, at);
+                self.say(now, &narration::unrecorded(at, end));
             }
             Progress::Waiting { says, left } => {
                 let new = said.waits.insert(says.clone());

@@ -196,6 +196,7 @@ impl Screen {
                     None => self.polling = Some(poll),
                 }
             }
+            Progress::Unrecorded { at, .. } => self.rows.retain(|row| row.at != *at),
             Progress::Waiting { says, left } => self.wait(says, now.saturating_add(left.get())),
         }
     }
