@@ -54,7 +54,7 @@ impl From<RecordError> for Halt {
 pub type Flow<T = ()> = Result<T, Halt>;
 
 /// Performs a plan whose run was opened (or resumed) in the recorder. Gives how this stretch ended; `Err` when the
-/// journal could not be written, with nothing sent after that.
+/// journal could not be written, with nothing sent after that, and the end of the stretch in it if it takes that still.
 pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
     let looker = Looker::new(crew.fleet, Some(crew.recorder), crew.options.parallel, crew.interrupt.stop());
     let scope = RunScope::new(crew.run.clone(), crew.options);
@@ -71,9 +71,13 @@ pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
         Ok(()) => (Ending::Done, "everything was done, and every check holds".to_owned()),
         Err(Halt::End(ending, why)) => (ending, why),
         Err(Halt::Record(error)) => {
-            // a log that takes nothing new still takes the end; one that takes nothing at all has said so
-            let why = error.to_string();
-            let _ = crew.recorder.record(Event::Stopped { exit: Ending::Unwritable.exit(), why }).await;
+            if let RecordError::Journal(failure) = &error
+                && failure.is_state_unwritable()
+            {
+                // a log that takes nothing new still takes the end; one that takes nothing at all has said so
+                let (exit, why) = (Ending::Unwritable.exit(), failure.to_string());
+                let _ = crew.recorder.record(Event::Stopped { exit, why }).await;
+            }
             return Err(error);
         }
     };

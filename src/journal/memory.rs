@@ -45,7 +45,8 @@ impl MemoryLog {
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
-    /// An empty log whose `number`th append from 1 and every later one fails: the disk is full.
+    /// An empty log whose `number`th append from 1 and every later one fails: the disk is full, and had no room to take
+    /// beforehand.
     pub fn full_at(number: usize) -> Self {
         let log = Self::new();
         log.lock().appends_until_full = Some(number.saturating_sub(1));
