@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use crate::event::{
-    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Choice, Event, FailureKind, HostEntry, HostVerdict, Moment,
-    Opened, OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput, TextEntry,
+    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Choice, Event, FailureKind, HostEntry, HostVerdict, LockedHost,
+    Moment, Opened, OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput, TextEntry, Unlocked,
 };
 use crate::journal::{EventLog, Journal, Store};
 use crate::vocab::observation::NoReply;
-use crate::vocab::{Datum, Digest, HostName, Observation, Period, Reply, Rows, RunId, StepHost, StepId, Verdict};
+use crate::vocab::{
+    Datum, Digest, Holder, HostName, Loss, Observation, Period, Reply, Rows, RunId, StepHost, StepId, Verdict,
+};
 
 pub(super) const TEXT: &[u8] = b"title: Restart\n";
 
@@ -171,6 +173,17 @@ fn verdicts() -> Vec<HostVerdict> {
     ]
 }
 
+fn holder() -> Holder {
+    Holder {
+        run: run(2),
+        operator: "mark".into(),
+        admin_host: "dfw-admin01".into(),
+        runbook: "restart-jobs".into(),
+        since: Some("2026-11-22T03:15:00Z".parse().unwrap()),
+        running: true,
+    }
+}
+
 /// One of each event, and more than one where the parts differ.
 pub(super) fn every_event() -> Vec<Event> {
     let here = step_host;
@@ -181,6 +194,18 @@ pub(super) fn every_event() -> Vec<Event> {
     let mut events = vec![
         Event::Opened(Box::new(opened(run(1)))),
         Event::Resumed(Box::new(resumed())),
+        Event::HostsLocked {
+            hosts: vec![LockedHost { host: HostName::new("jobs01"), boot: "-".into() }],
+            left_out: vec![Unlocked { host: HostName::new("jobs02"), why: "unreachable".into() }],
+        },
+        Event::LockRefused { host: HostName::new("jobs01"), holder: holder(), wait: Some(Period::seconds(60)) },
+        Event::LockLost { host: HostName::new("jobs01"), loss: Loss::Taken(holder()) },
+        Event::LockLost {
+            host: HostName::new("jobs01"),
+            loss: Loss::Broken { by: "denise".into(), reason: "his laptop is gone".into() },
+        },
+        Event::LocksReleased { hosts: hosts(), not_told: Vec::new() },
+        Event::LockBroken { host: HostName::new("jobs01"), holder: holder(), reason: "his laptop is gone".into() },
         Event::PreconditionOverridden { id: id(), how: OverrideHow::Emergency, reason: "db failover".into() },
         Event::WaitStarted { limit: Period::seconds(7200) },
         Event::WarningShown { id: id(), says: "It stalls.".into(), observed: vec![observation()] },

@@ -100,6 +100,10 @@ impl Operate for Scripted {
             }
             let (call, answer) = self.hear(target, Kind::Act, Some(&act), act.command.shown());
             let answer = answer.ok_or_else(|| unscripted(&call))?;
+            if let Some(holder) = self.script().holder(&target.name).filter(|holder| holder.run != act.run) {
+                let reason = format!("this run does not hold the lock of the host: {}", holder.words());
+                return Err(Fault::NotStarted { reason });
+            }
             let waited = wait(answer.delay, act.timeout, &act.cancel).await;
             let result = match answer.result {
                 Ok(Seen::Command(done)) => Ok(done),
