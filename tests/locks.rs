@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runbook::engine::{Crew, Ending, Interrupt, Operator, Options, Question, Recorder, Response, perform};
-use runbook::event::{Event, Opened, OperatorEntry, Resumed, RunState};
+use runbook::event::{Event, FailureKind, Opened, OperatorEntry, Outcome, Resumed, RunState};
 use runbook::journal::{EventLog as _, MemoryLog};
 use runbook::model::{Inventory, Params};
 use runbook::plan::Plan;
@@ -208,6 +208,24 @@ async fn a_lock_that_is_lost_stops_the_run_and_a_resume_takes_it_anew() {
     assert_eq!(ending, Ending::Done);
     assert_eq!(acts(&free), ["b: work", "c: work"]);
     assert_eq!(about_locks(&log)[3..], ["refused a by bob", "locked a b c", "released a b c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_is_refused_for_its_lock_stops_the_run_as_locked() {
+    let fleet = Scripted::new().everywhere("work", Answer::exit(0)).robbed_after("a", "one", bob());
+    let text = "title: T\nhosts: a\nsteps:\n  - { id: one, run: work }\n  - { id: two, run: work }\n";
+    let (ending, log) = once(text, &fleet, Options::default()).await;
+    assert_eq!(ending, Ending::Locked);
+    assert_eq!(about_locks(&log), ["locked a", "lost a"]);
+    assert_eq!(fleet.lock_of("a"), Some(bob()));
+    let event = log
+        .events()
+        .into_iter()
+        .find(|event| matches!(event, Event::StepEnded { at, .. } if at.step.as_str() == "two"));
+    assert!(matches!(
+        event,
+        Some(Event::StepEnded { outcome: Outcome::Failed { kind: FailureKind::NotStarted, .. }, .. })
+    ));
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,6 +26,7 @@ Examples:
   runbook run restart-jobs --dry-run          every probe live, every command shown, nothing done
   runbook run restart-webs 5s --yes           without the question whether to start
   runbook run restart-jobs --wait 2h          wait until the preconditions hold
+  runbook run restart-jobs --wait-lock 1h     wait until another run on these hosts is over
   runbook run restart-jobs --override importers-bored --reason \"db failover\"
   runbook run restart-webs --limit 'va-web[01:03]'")]
 pub(super) struct Args {

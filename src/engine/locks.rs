@@ -80,7 +80,7 @@ impl<'a> Locks<'a> {
             let Some(wait) = wait else { return Err(refused(&host, &holder)) };
             let left = wait.get().saturating_sub(started.elapsed());
             self.crew.recorder.progress(&Progress::Waiting {
-                says: format!("the lock of {host}, held by {}", holder.words()),
+                says: format!("the lock of {host}, held by {}", holder.name()),
                 left: Period::seconds(left.as_secs()),
             });
             if !self.crew.interrupt.sleep(self.crew.options.wait_interval.get().min(left)).await {

@@ -294,6 +294,22 @@ mod tests {
     }
 
     #[test]
+    fn locks() {
+        insta::assert_snapshot!(shown(&sample::locks()).0, @r"
+        03:15:00 2026-11-22 UTC
+        03:15:00 restart-webs: Restart the webservers
+        03:15:00 run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, from 10.0.0.5
+        03:15:00 reason: new release
+        03:15:00 with pause=3s
+        03:15:00 ! the lock of va-web01 is held by denise on dfw-admin02, restart-webs (20261122T030000Z-00000001), since 2026-11-22 03:00:00Z; a command of it runs there; waiting for it, 10m at most
+        03:15:00 the lock of va-web01, held by denise (10m 00s left)
+        03:15:10 ! not locked yet: va-web03 (unreachable: timed out)
+        03:15:20 ✗ the lock of va-web01 is lost: denise on dfw-admin02 broke it: mark is away
+        03:15:20 stopped (exit 6): the lock of va-web01 is lost
+        ");
+    }
+
+    #[test]
     fn a_failure() {
         insta::assert_snapshot!(shown(&sample::failure()).0, @r#"
         03:15:00 2026-11-22 UTC

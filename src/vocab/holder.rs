@@ -28,6 +28,12 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// Its operator, or the run where the host does not know one.
+    pub fn name(&self) -> String {
+        let name = if self.operator.is_empty() { self.run.as_str() } else { &self.operator };
+        super::neutral::one_line(name)
+    }
+
     /// Who it is, in a few words: `anna on admin01, restart-jobs (20261122T031500Z-1a2b3c4d), since …`.
     pub fn words(&self) -> String {
         let mut words = if self.operator.is_empty() {

@@ -39,17 +39,6 @@ pub(super) fn step_host() -> StepHost {
     StepHost::new(StepId::new("restart"), HostName::new("jobs01"))
 }
 
-fn holder() -> Holder {
-    Holder {
-        run: run(7),
-        operator: "anna".into(),
-        admin_host: "admin01".into(),
-        runbook: "restart".into(),
-        since: Some(at(3)),
-        running: true,
-    }
-}
-
 pub(super) fn operator() -> OperatorEntry {
     OperatorEntry {
         name: "mark".into(),
@@ -191,6 +180,17 @@ fn verdicts() -> Vec<HostVerdict> {
     ]
 }
 
+fn holder() -> Holder {
+    Holder {
+        run: run(2),
+        operator: "mark".into(),
+        admin_host: "dfw-admin01".into(),
+        runbook: "restart-jobs".into(),
+        since: Some("2026-11-22T03:15:00Z".parse().unwrap()),
+        running: true,
+    }
+}
+
 /// One of each event, and more than one where the parts differ.
 pub(super) fn every_event() -> Vec<Event> {
     let here = step_host;
@@ -201,6 +201,18 @@ pub(super) fn every_event() -> Vec<Event> {
     let mut events = vec![
         Event::Opened(Box::new(opened(run(1)))),
         Event::Resumed(Box::new(resumed())),
+        Event::HostsLocked {
+            hosts: vec![LockedHost { host: HostName::new("jobs01"), boot: "-".into() }],
+            left_out: vec![Unlocked { host: HostName::new("jobs02"), why: "unreachable".into() }],
+        },
+        Event::LockRefused { host: HostName::new("jobs01"), holder: holder(), wait: Some(Period::seconds(60)) },
+        Event::LockLost { host: HostName::new("jobs01"), loss: Loss::Taken(holder()) },
+        Event::LockLost {
+            host: HostName::new("jobs01"),
+            loss: Loss::Broken { by: "denise".into(), reason: "his laptop is gone".into() },
+        },
+        Event::LocksReleased { hosts: hosts(), not_told: Vec::new() },
+        Event::LockBroken { host: HostName::new("jobs01"), holder: holder(), reason: "his laptop is gone".into() },
         Event::PreconditionOverridden { id: id(), how: OverrideHow::Emergency, reason: "db failover".into() },
         Event::WaitStarted { limit: Period::seconds(7200) },
         Event::WarningShown { id: id(), says: "It stalls.".into(), observed: vec![observation()] },
@@ -236,14 +248,6 @@ pub(super) fn every_event() -> Vec<Event> {
         Event::UndoStarted { at: here(), command: "undo".into() },
         Event::UndoEnded { at: here(), end: None, output: stored },
         Event::Interrupted { signal: "SIGINT".into(), count: 1 },
-        Event::HostsLocked {
-            hosts: vec![LockedHost { host: HostName::new("jobs01"), boot: "b".into() }],
-            left_out: vec![Unlocked { host: HostName::new("jobs02"), why: "unreachable".into() }],
-        },
-        Event::LockRefused { host: HostName::new("jobs01"), holder: holder(), wait: Some(Period::seconds(9)) },
-        Event::LockLost { host: HostName::new("jobs01"), loss: Loss::Taken(holder()) },
-        Event::LocksReleased { hosts: vec![HostName::new("jobs01")], not_told: Vec::new() },
-        Event::LockBroken { host: HostName::new("jobs01"), holder: holder(), reason: "he sleeps".into() },
         noted("a note"),
         Event::Stopped { exit: 130, why: "interrupted".into() },
         the_end(),

@@ -147,6 +147,10 @@ impl Operate for Scripted {
             self.reachable(target)?;
             let (call, answer) = self.hear(target, Kind::Act, Some(&act), act.command.shown());
             let answer = answer.ok_or_else(|| unscripted(&call))?;
+            if let Some(holder) = self.script().holder(&target.name).filter(|holder| holder.run != act.run) {
+                let reason = format!("this run does not hold the lock of the host: {}", holder.words());
+                return Err(Fault::NotStarted { reason });
+            }
             match &answer.result {
                 Ok(Seen::Command(_)) | Err(Fault::Lost { .. } | Fault::NotStopped { .. }) => {}
                 Ok(Seen::Tcp(_) | Seen::Http(_)) => return Err(misfit(&call)),
