@@ -8,7 +8,11 @@
 
 #[path = "model/ledger.rs"]
 mod ledger;
+#[path = "model/locks.rs"]
+mod locks;
 #[path = "model/receipts.rs"]
 mod receipts;
 #[path = "model/search.rs"]
 mod search;
+#[path = "model/table.rs"]
+mod table;

@@ -18,7 +18,7 @@
 use runbook::event::{FailureKind, Outcome, StepState};
 
 use super::ledger::{Ledger, Number, Record};
-use super::search::{Protocol, Steps, explore};
+use super::search::{Protocol, Steps, explore, large};
 
 /// The number of attempts.
 const ATTEMPTS: usize = 2;
@@ -637,13 +637,9 @@ impl Protocol for Receipts {
 }
 
 /// What a test run looks at.
-const USUAL: Left = Left { crashes: 2, losses: 1, reboots: 1, kills: 1, leases: 1 };
-
-fn left() -> Left {
-    #[expect(clippy::disallowed_methods, reason = "a test has no cli to read the environment for it")]
-    let large = std::env::var_os("MODEL").is_some();
-    if large { Left { crashes: 3, losses: 2, reboots: 1, kills: 1, leases: 1 } } else { USUAL }
-}
+const USUAL: Left = Left { crashes: 2, losses: 1, reboots: 1, kills: 0, leases: 1 };
+/// What takes longer than a test run may.
+const LARGE: Left = Left { crashes: 2, losses: 2, reboots: 1, kills: 1, leases: 1 };
 
 fn caught(flaw: Flaw, why: &str) {
     let found = explore("", &Receipts::new(flaw, USUAL)).expect_err("the search must find what is wrong");
@@ -653,7 +649,14 @@ fn caught(flaw: Flaw, why: &str) {
 
 #[test]
 fn an_action_never_takes_effect_twice() {
-    explore("receipts", &Receipts::new(Flaw::None, left())).expect("the protocol is sound");
+    explore("receipts", &Receipts::new(Flaw::None, if large() { LARGE } else { USUAL }))
+        .expect("the protocol is sound");
+}
+
+#[test]
+fn nor_when_its_wrapper_is_killed() {
+    let left = Left { crashes: 1, losses: 1, reboots: 0, kills: 1, leases: 0 };
+    explore("receipts, killed", &Receipts::new(Flaw::None, left)).expect("the protocol is sound");
 }
 
 #[test]

@@ -31,6 +31,12 @@ pub(crate) trait Protocol {
 /// What may happen next.
 pub(crate) type Steps<S> = Vec<(&'static str, S)>;
 
+/// Whether more is to be searched than a test run has time for.
+pub(crate) fn large() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a test has no cli to read the environment for it")]
+    std::env::var_os("MODEL").is_some_and(|size| size == "large")
+}
+
 /// How much was looked at.
 #[derive(Debug)]
 pub(crate) struct Explored {
