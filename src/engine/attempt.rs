@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 
 use super::ask::{Question, Response};
 use super::ending::Ending;
-use super::host::failed;
+use super::host::{failed, well};
 use super::learn::user_of;
 use super::perform::{Flow, Halt, Stage};
-use crate::event::{ActionEnd, ActionKind, Event, FailureKind, Found, Outcome, Output, Progress};
+use crate::event::{ActionEnd, ActionKind, Event, FailureKind, Found, Outcome, Output, Progress, StepState};
 use crate::model::{Action, EvalError, ProgramSpec, Scope, Target};
 use crate::plan::deed::{Deed, ready_action};
 use crate::plan::{Leaf, Unit};
@@ -53,7 +53,17 @@ impl Stage<'_> {
         }
         let retry = leaf.retry();
         let first = self.crew.recorder.state(|state| state.step(at).attempts()).await + 1;
-        let last = first + retry.attempts.max(1) - 1;
+        let mut last = first + retry.attempts.max(1) - 1;
+        if let Some((begun, scheduled, why)) = self.tries_left(leaf, at).await {
+            // a former stretch ended between two tries
+            last = begun + retry.attempts - 1;
+            if !scheduled {
+                self.record(Event::RetryScheduled { at: at.clone(), why: why.clone(), delay: retry.delay }).await?;
+            }
+            if !self.crew.interrupt.sleep(retry.delay.get()).await {
+                return Ok(Some(failed(FailureKind::Action, why)));
+            }
+        }
         for attempt in first..=last {
             let went = self.attempt(leaf, at, attempt, action, &deed, timeout).await?;
             let (kind, why) = match went {
@@ -75,6 +85,29 @@ impl Stage<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether a former stretch ended between two of the tries that `retry` asks for: the first of them, whether the next
+    /// was announced, and what was wrong with the last.
+    pub(super) async fn tries_left(&self, leaf: &Leaf, at: &StepHost) -> Option<(u32, bool, String)> {
+        let (state, sent, scheduled) = self
+            .crew
+            .recorder
+            .state(|state| (state.step(at).clone(), state.sent.get(at).cloned(), state.retrying.contains(at)))
+            .await;
+        let sent = sent.filter(|sent| sent.attempt + 1 < sent.first + leaf.retry().attempts)?;
+        match state {
+            StepState::Acted { end, .. } if !well(leaf, &end) => Some((sent.first, scheduled, end.to_string())),
+            StepState::Ended { outcome, .. } if scheduled && outcome.failed() => {
+                Some((sent.first, scheduled, outcome.why().unwrap_or_default().to_owned()))
+            }
+            StepState::Due { .. } if scheduled => Some((sent.first, scheduled, "it never started".to_owned())),
+            StepState::NotStarted
+            | StepState::Due { .. }
+            | StepState::Running { .. }
+            | StepState::Acted { .. }
+            | StepState::Ended { .. } => None,
+        }
     }
 
     /// One try: the intent on disk, the deed, its end on disk.

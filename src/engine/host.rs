@@ -35,6 +35,9 @@ impl Stage<'_> {
                 StepState::Ended { ref outcome, .. } if outcome.is_settled() => continue,
                 // the action had ended: only its checks are repeated. A bad end was decided about before the roll
                 StepState::Acted { end, .. } if well(leaf, &end) => self.leaf(unit, leaf, &at, From::Checks).await?,
+                StepState::Acted { .. } if self.tries_left(leaf, &at).await.is_some() => {
+                    self.leaf(unit, leaf, &at, From::Start).await?
+                }
                 StepState::Acted { end, .. } => self.end(&at, failed(FailureKind::Action, end.to_string())).await?,
                 StepState::Ended {
                     acted: Some(end),
@@ -47,7 +50,9 @@ impl Stage<'_> {
                     ..
                 }
                 | StepState::Running { .. } => return Ok(()),
-                StepState::NotStarted | StepState::Ended { .. } => self.leaf(unit, leaf, &at, From::Start).await?,
+                StepState::NotStarted | StepState::Due { .. } | StepState::Ended { .. } => {
+                    self.leaf(unit, leaf, &at, From::Start).await?
+                }
             };
             match outcome {
                 Some(outcome) if outcome.is_settled() => {}

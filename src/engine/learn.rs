@@ -137,13 +137,6 @@ impl Stage<'_> {
         };
         self.record(Event::UndoEnded { at: at.clone(), end, output: Output::inline(text) }).await
     }
-
-    /// Writes down that the action of `at` is known never to have started.
-    pub(super) async fn never_started(&self, at: &StepHost) -> Flow {
-        let why = "it never started: its host has no receipt of it".to_owned();
-        let outcome = Outcome::Failed { kind: FailureKind::NotStarted, why };
-        self.record(Event::StepEnded { at: at.clone(), outcome }).await
-    }
 }
 
 /// The receipt of a step's undo is its own: an undo is not the step.

@@ -32,7 +32,7 @@ impl Stage<'_> {
                         StepState::Ended { outcome: Outcome::Failed { kind: FailureKind::Action, .. }, .. } => {
                             self.decide_failed(unit, leaf, &at, &state).await?;
                         }
-                        StepState::NotStarted | StepState::Ended { .. } => {}
+                        StepState::NotStarted | StepState::Due { .. } | StepState::Ended { .. } => {}
                     }
                 }
             }
@@ -44,7 +44,8 @@ impl Stage<'_> {
         self.go_on()?;
         let (why, may_run) = match self.learn(unit, leaf, at).await? {
             Learned::Acted => return self.decide_acted(unit, leaf, at).await,
-            Learned::NeverStarted => return self.never_started(at).await,
+            // it is due again
+            Learned::NeverStarted => return Ok(()),
             Learned::Doubt(why) => (why, false),
             Learned::Unasked(why) => (why, true),
         };
@@ -85,7 +86,7 @@ impl Stage<'_> {
     async fn decide_acted(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
         let state = self.crew.recorder.state(|state| state.step(at).clone()).await;
         let StepState::Acted { end, .. } = &state else { return Ok(()) };
-        if super::host::well(leaf, end) {
+        if super::host::well(leaf, end) || self.tries_left(leaf, at).await.is_some() {
             return Ok(());
         }
         let outcome = super::host::failed(FailureKind::Action, end.to_string());
@@ -119,12 +120,41 @@ impl Stage<'_> {
         }
     }
 
+    /// Whether any step has still to begin, or to be finished, on any of its hosts.
+    async fn more_to_do(&self) -> bool {
+        self.crew
+            .recorder
+            .state(|state| {
+                let open = |at: StepHost| match state.step(&at) {
+                    StepState::NotStarted
+                    | StepState::Due { .. }
+                    | StepState::Running { .. }
+                    | StepState::Acted { .. } => true,
+                    StepState::Ended { .. } => false,
+                };
+                self.plan().units.iter().any(|unit| {
+                    // behind a failed step of a block nothing comes for its host
+                    let failed = state.failed_hosts(unit.leaves.iter().map(|leaf| &leaf.id));
+                    let hosts = unit.hosts.iter().filter(|host| !failed.contains(host));
+                    let mut places = hosts
+                        .flat_map(|host| unit.leaves.iter().map(|leaf| StepHost::new(leaf.id.clone(), host.clone())));
+                    places.any(open)
+                })
+            })
+            .await
+    }
+
     async fn decide_failed(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, state: &StepState) -> Flow {
         self.go_on()?;
         let by_rule = repeatable(leaf).or(self.crew.options.retry.then_some("--retry"));
         if let Some(reason) = by_rule {
             self.record(Event::Chosen { at: at.clone(), choice: Choice::Retry, reason: reason.to_owned() }).await?;
             return self.again(unit, leaf, at).await;
+        }
+        // what the budget allows stays failed, as it would have without the interruption, as long as there is more to do
+        let allowed = self.failures(unit).await.len() <= unit.max_failures;
+        if allowed && self.more_to_do().await {
+            return Ok(());
         }
         let why = state.outcome().and_then(Outcome::why).unwrap_or_default().to_owned();
         let mut choices = vec![Choice::Retry];
@@ -159,6 +189,7 @@ impl Stage<'_> {
                     }
                 }
             }
+            Response::NoTerminal if allowed => Ok(()),
             Response::NoTerminal => Err(Halt::End(
                 Ending::Declined,
                 format!(

@@ -92,7 +92,7 @@ impl Stage<'_> {
     }
 
     /// The hosts of a unit whose latest outcome is a failure.
-    async fn failures(&self, unit: &Unit) -> Vec<HostName> {
+    pub(super) async fn failures(&self, unit: &Unit) -> Vec<HostName> {
         self.crew.recorder.state(|state| state.failed_hosts(unit.leaves.iter().map(|leaf| &leaf.id))).await
     }
 

@@ -152,6 +152,10 @@ pub(super) fn recheckable(leaf: &Leaf, state: &StepState) -> bool {
         StepState::Ended { acted: Some(_), outcome: Outcome::Failed { kind: FailureKind::Action, .. }, .. } => {
             !leaf.step.checks.is_empty()
         }
-        StepState::Ended { .. } | StepState::NotStarted | StepState::Running { .. } | StepState::Acted { .. } => false,
+        StepState::Ended { .. }
+        | StepState::NotStarted
+        | StepState::Due { .. }
+        | StepState::Running { .. }
+        | StepState::Acted { .. } => false,
     }
 }

@@ -1,6 +1,6 @@
 //! The state of a run, folded from its events: live and on resume by the same table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -14,6 +14,11 @@ use crate::vocab::{HostName, Observation, StepHost, StepId};
 pub enum StepState {
     /// Nothing was sent.
     NotStarted,
+    /// What was sent is known never to have started, or said not to have taken effect: it is sent anew.
+    Due {
+        /// The tries so far.
+        attempt: u32,
+    },
     /// The intent to send is written; whether it was sent, nobody knows until `Acted` or an end is written.
     Running {
         /// The try.
@@ -42,7 +47,10 @@ impl StepState {
     pub fn attempts(&self) -> u32 {
         match self {
             Self::NotStarted => 0,
-            Self::Running { attempt } | Self::Acted { attempt, .. } | Self::Ended { attempt, .. } => *attempt,
+            Self::Due { attempt }
+            | Self::Running { attempt }
+            | Self::Acted { attempt, .. }
+            | Self::Ended { attempt, .. } => *attempt,
         }
     }
 
@@ -50,7 +58,7 @@ impl StepState {
     pub fn outcome(&self) -> Option<&Outcome> {
         match self {
             Self::Ended { outcome, .. } => Some(outcome),
-            Self::NotStarted | Self::Running { .. } | Self::Acted { .. } => None,
+            Self::NotStarted | Self::Due { .. } | Self::Running { .. } | Self::Acted { .. } => None,
         }
     }
 
@@ -67,6 +75,7 @@ enum Turn {
     Act { attempt: u32, end: ActionEnd },
     End { outcome: Outcome },
     Settle { done: bool },
+    Withdraw,
 }
 
 impl StepState {
@@ -76,7 +85,9 @@ impl StepState {
             // an action starts: at first, as a retry of one that ended, or again after doubt was settled by the
             // runbook's word that it is repeatable; never while one may be running
             (Self::NotStarted, Turn::Start { attempt }) => Some(Self::Running { attempt: *attempt }),
-            (Self::Acted { attempt: before, .. }, Turn::Start { attempt }) if *attempt == before + 1 => {
+            (Self::Due { attempt: before } | Self::Acted { attempt: before, .. }, Turn::Start { attempt })
+                if *attempt == before + 1 =>
+            {
                 Some(Self::Running { attempt: *attempt })
             }
             (Self::Ended { attempt: before, outcome, .. }, Turn::Start { attempt })
@@ -99,6 +110,19 @@ impl StepState {
                 }
                 | Outcome::Skipped { .. }
                 | Outcome::Excluded { .. } => Some(Self::Ended { attempt: 0, acted: None, outcome: outcome.clone() }),
+            },
+            // a step that is due ends with nothing sent, as at first
+            (Self::Due { attempt }, Turn::End { outcome }) => match outcome {
+                Outcome::Ok | Outcome::Failed { kind: FailureKind::Action, .. } | Outcome::InDoubt { .. } => None,
+                Outcome::Failed {
+                    kind:
+                        FailureKind::Unreachable | FailureKind::Precondition | FailureKind::NotStarted | FailureKind::Check,
+                    ..
+                }
+                | Outcome::Skipped { .. }
+                | Outcome::Excluded { .. } => {
+                    Some(Self::Ended { attempt: *attempt, acted: None, outcome: outcome.clone() })
+                }
             },
             // a step ends with its action's end unknown: in doubt; or known never to have started
             (Self::Running { attempt }, Turn::End { outcome }) => match outcome {
@@ -130,6 +154,11 @@ impl StepState {
             (Self::Ended { attempt, acted, outcome: before }, Turn::End { outcome }) if before.failed() => {
                 Some(Self::Ended { attempt: *attempt, acted: acted.clone(), outcome: outcome.clone() })
             }
+            // the host was asked, and knows that it never started
+            (
+                Self::Running { attempt } | Self::Ended { attempt, outcome: Outcome::InDoubt { .. }, .. },
+                Turn::Withdraw,
+            ) => Some(Self::Due { attempt: *attempt }),
             // a person settles doubt from outside: done means acted, its checks still to be evaluated
             (
                 Self::Running { attempt } | Self::Ended { attempt, outcome: Outcome::InDoubt { .. }, .. },
@@ -137,18 +166,11 @@ impl StepState {
             ) => Some(if *done {
                 Self::Acted { attempt: *attempt, end: ActionEnd::Done }
             } else {
-                Self::Ended {
-                    attempt: *attempt,
-                    acted: None,
-                    outcome: Outcome::Failed {
-                        kind: FailureKind::NotStarted,
-                        why: "an operator found that it had not taken effect".to_owned(),
-                    },
-                }
+                Self::Due { attempt: *attempt }
             }),
             (
-                Self::NotStarted | Self::Running { .. } | Self::Acted { .. } | Self::Ended { .. },
-                Turn::Start { .. } | Turn::Act { .. } | Turn::End { .. } | Turn::Settle { .. },
+                Self::NotStarted | Self::Due { .. } | Self::Running { .. } | Self::Acted { .. } | Self::Ended { .. },
+                Turn::Start { .. } | Turn::Act { .. } | Turn::End { .. } | Turn::Settle { .. } | Turn::Withdraw,
             ) => None,
         }
     }
@@ -159,6 +181,8 @@ impl StepState {
 pub struct Sent {
     /// The try.
     pub attempt: u32,
+    /// The first try of those that `retry` strings together.
+    pub first: u32,
     /// The user it runs as there, where the plan names one.
     pub user: Option<String>,
     /// The host's boot id then, where the run had locked it: after another boot nothing follows from a receipt that is
@@ -251,6 +275,8 @@ pub struct RunState {
     pub captured: BTreeMap<StepHost, BTreeMap<String, serde_json::Value>>,
     /// The last action sent for each step@host.
     pub sent: BTreeMap<StepHost, Sent>,
+    /// Where the next try is one that `retry` asked for.
+    pub retrying: BTreeSet<StepHost>,
     /// The undos of each step@host.
     pub undos: BTreeMap<StepHost, Undos>,
     /// Preconditions that were overridden.
@@ -279,6 +305,7 @@ impl RunState {
             before: BTreeMap::new(),
             captured: BTreeMap::new(),
             sent: BTreeMap::new(),
+            retrying: BTreeSet::new(),
             undos: BTreeMap::new(),
             overrides: BTreeMap::new(),
             acknowledged: Vec::new(),
@@ -360,7 +387,13 @@ impl RunState {
             Event::StepStarted { at, attempt, user, .. } => {
                 self.turn(at, "step-started", &Turn::Start { attempt: *attempt })?;
                 let boot = self.locked.get(&at.host).cloned();
-                self.sent.insert(at.clone(), Sent { attempt: *attempt, user: user.clone(), boot, learned: false });
+                let before = self.sent.get(at).filter(|_| self.retrying.remove(at));
+                let first = before.map_or(*attempt, |before| before.first);
+                let sent = Sent { attempt: *attempt, first, user: user.clone(), boot, learned: false };
+                self.sent.insert(at.clone(), sent);
+            }
+            Event::RetryScheduled { at, .. } => {
+                self.retrying.insert(at.clone());
             }
             Event::StepActed { at, attempt, end, .. } => {
                 self.turn(at, "step-acted", &Turn::Act { attempt: *attempt, end: end.clone() })?;
@@ -375,7 +408,14 @@ impl RunState {
                 }
             }
             Event::ReceiptRead { at, found, .. } => match found {
-                Found::Finished | Found::NeverStarted | Found::Gone { .. } => self.learned(at),
+                Found::NeverStarted => {
+                    // what a person has settled stays settled
+                    if !matches!(self.step(at), StepState::Due { .. }) {
+                        self.turn(at, "receipt-read", &Turn::Withdraw)?;
+                    }
+                    self.learned(at);
+                }
+                Found::Finished | Found::Gone { .. } => self.learned(at),
                 Found::Running | Found::Unasked { .. } => {}
             },
             Event::UndoStarted { at, .. } => {
@@ -414,7 +454,6 @@ impl RunState {
             | Event::BatchStarted { .. }
             | Event::PauseStarted { .. }
             | Event::RollEnded { .. }
-            | Event::RetryScheduled { .. }
             | Event::ConnectionLost { .. }
             | Event::ConnectionRegained { .. }
             | Event::Observed { .. }

@@ -188,7 +188,7 @@ impl Story {
     pub fn fate(&self, at: &StepHost) -> Fate {
         let Some(state) = &self.state else { return Fate::NotRun };
         match state.step(at) {
-            StepState::NotStarted => Fate::NotRun,
+            StepState::NotStarted | StepState::Due { .. } => Fate::NotRun,
             StepState::Running { .. } => Fate::Running,
             StepState::Acted { .. } => Fate::Unchecked,
             StepState::Ended { outcome, .. } => match outcome {

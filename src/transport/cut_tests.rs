@@ -244,9 +244,11 @@ async fn what_was_killed_with_its_wrapper_is_gone_and_what_lives_without_it_is_w
 async fn another_boot_is_no_proof_that_nothing_started() {
     let shell = &shells()[0];
     let other = Act { boot: Some("11111111-2222-3333-4444-555555555555".to_owned()), ..deed("boot") };
-    assert!(matches!(ask(&Cutting::new(shell, &[]), &other).await, Became::Gone { .. }));
+    for _ in 0..2 {
+        assert!(matches!(ask(&Cutting::new(shell, &[]), &other).await, Became::Gone { .. }));
+    }
     let this = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().to_owned();
-    let same = Act { boot: Some(this), ..deed("boot") };
+    let same = Act { boot: Some(this), ..deed("same") };
     assert_eq!(ask(&Cutting::new(shell, &[]), &same).await, Became::NeverStarted);
     // a receipt of another boot: whatever ran died with it
     let start = "77 77 11111111-2222-3333-4444-555555555555 1 2 3.00 .\n";
@@ -267,7 +269,7 @@ async fn a_mark_that_is_not_whole_is_taken_out_of_the_way() {
         std::fs::write(shell.receipts().join("torn.1.start"), "1234 12").unwrap();
         let act = deed("torn");
         assert_eq!(ask(&Cutting::new(&shell, &[]), &act).await, Became::NeverStarted);
-        assert_eq!(shell.receipt("torn.1.start"), "withdrawn .\n");
+        assert!(shell.receipt("torn.1.start").ends_with("withdrawn .\n"));
         assert!(matches!(run(&Cutting::new(&shell, &[]), &act).await, Err(Fault::NotStarted { .. })));
         assert_eq!(effects(&shell, "torn"), 0);
     }

@@ -4,10 +4,12 @@
 //! where that user has no writable home, `/var/tmp/runbook-USER/RUN`). An action is named after its step (slashes as
 //! `%`) and attempt, and has these files:
 //!
-//! * `NAME.start`, created exclusively before the command starts: `PID PGID BOOT_ID EPOCH TICKS UPTIME .` where EPOCH is
-//!   the sender's clock, TICKS the start time of PID in the host's own ticks since boot (so that a process id that was
-//!   given out again is recognised) and UPTIME the host's seconds since boot. Or `withdrawn .`: whoever asked what became
-//!   of it found nothing, and made sure that it stays so. Without its final ` .` it is not whole.
+//! * `NAME.start`, created exclusively before the command starts. Its first whole line counts, for the wrapper and for
+//!   every asker, now and later: `PID PGID BOOT_ID EPOCH TICKS UPTIME .` where EPOCH is the sender's clock, TICKS the start
+//!   time of PID in the host's own ticks since boot (so that a process id that was given out again is recognised) and
+//!   UPTIME the host's seconds since boot. Or `withdrawn .`: whoever asked what became of it found nothing, and made
+//!   sure that it stays so. Lines are only ever appended; without its final ` .` one is not whole. The wrapper reads its
+//!   line back before anything starts.
 //! * `NAME.out` and `NAME.err`, what the command writes. It never waits for whoever reads them.
 //! * `NAME.exit`, when it ended: `STATUS UPTIME .`. Or `refused .`: the wrapper thought better of it, nothing ran.
 //!
@@ -50,12 +52,14 @@ impl Receipt {
     /// Shell text: the mark that it starts, and the files for its output; or a refusal. Defines `rb_gone`, which
     /// refuses what has its mark already.
     ///
-    /// The mark is read back: whoever asked in between may have withdrawn the action.
+    /// The mark is read back: whoever asked in between may have withdrawn the action. (Each piece of this has its
+    /// counterexample in `tests/model/receipts.rs`.)
     pub(super) fn mark_start() -> String {
         format!(
             "rb_b=-;read -r rb_b </proc/sys/kernel/random/boot_id;rb_u=0;read -r rb_u rb_s </proc/uptime;set -C;\
-             printf '%s %s %s %s %s %s .\\n' $$ \"$rb_g\" \"$rb_b\" {} \"$rb_t\" \"$rb_u\" >\"$rb_f.start\" \
-             || rb_no 'no receipt could be written';set +C;\
+             {{ :;}} >\"$rb_f.start\" || rb_no 'no receipt could be written';set +C;\
+             printf '%s %s %s %s %s %s .\\n' $$ \"$rb_g\" \"$rb_b\" {} \"$rb_t\" \"$rb_u\" >>\"$rb_f.start\" \
+             || rb_no 'no receipt could be written';\
              rb_gone() {{ printf 'refused .\\n' >\"$rb_f.exit\";rb_no \"$1\"; }};\
              read -r rb_s rb_l <\"$rb_f.start\";[ \"$rb_s\" = $$ ] || rb_no 'it was withdrawn';\
              {{ :;}} >\"$rb_f.out\" && {{ :;}} >\"$rb_f.err\" || rb_gone 'no room for its output';",
@@ -78,39 +82,28 @@ impl Receipt {
     pub(super) const MARK_EXIT: &str =
         r#"read -r rb_u rb_s </proc/uptime;printf '%s %s .\n' "$rb_x" "$rb_u" >"$rb_f.exit";"#;
 
-    /// Shell text: makes sure that the action, of which nothing is there, never starts, and says so. `boot`: the host's
-    /// boot when the run began; another one now may have taken the receipt with it.
+    /// Shell text: makes sure that the action, of which nothing is there, never starts. `boot`: the host's boot when it
+    /// was sent; another one now may have taken the receipt with it.
     pub(super) fn withdraw(boot: Option<&str>) -> String {
-        let rebooted = boot.map_or_else(String::new, |boot| {
-            format!("case $rb_b in {}|-);;*) rb_lost rebooted;;esac;", shell_word(boot))
-        });
-        format!(
-            "{rebooted}[ -d \"$rb_d\" ] || (umask 077;mkdir -p \"$rb_d\");set -C;\
-             if {{ printf 'withdrawn .\\n' >\"$rb_f.start\"; }} 2>/dev/null;then rb_lost never;fi;set +C;\
-             [ -e \"$rb_f.start\" ] || rb_no 'there is no room for a mark that it is withdrawn';"
-        )
+        let boot = shell_word(boot.unwrap_or_default());
+        format!("rb_was={boot};[ -d \"$rb_d\" ] || (umask 077;mkdir -p \"$rb_d\");")
     }
 }
 
-/// Shell text that follows an action whose `NAME.start` is there, from `rb_o` bytes of its stdout and `rb_e` of its
-/// stderr on, to its end, and tells it as the wrapper would have.
-///
-/// A start that is not whole after two seconds is withdrawn: a mark is put in its place, and the file that was there,
-/// still open, is read once more. Is it whole now, the wrapper may have read it as its own: then the mark gives way.
+/// Shell text that follows an action from `rb_o` bytes of its stdout and `rb_e` of its stderr on, to its end, and tells it
+/// as the wrapper would have. Where no whole line tells that it started, it is withdrawn; a wrapper that has made the file
+/// and not yet its line is given two seconds.
 pub(super) const FOLLOW: &str = r#"
     rb_line() { rb_1=;[ -e "$1" ] && IFS= read -r rb_1 <"$1"; };
     rb_whole() { case $rb_1 in *' .') return 0;;esac;return 1; };
     rb_nap() { sleep "$1" 2>/dev/null || sleep 1; };
     rb_i=0;rb_line "$rb_f.start";
-    until rb_whole || [ $rb_i -ge 20 ];do rb_i=$((rb_i+1));rb_nap 0.1;rb_line "$rb_f.start";done;
+    until rb_whole || [ $rb_i -ge 20 ] || ! [ -e "$rb_f.start" ];do rb_i=$((rb_i+1));rb_nap 0.1;rb_line "$rb_f.start";done;
     if ! rb_whole;then
-        printf 'withdrawn .\n' >"$rb_f.mark$$" || rb_no 'there is no room for a mark that it is withdrawn';
-        exec 4<"$rb_f.start";mv -f "$rb_f.mark$$" "$rb_f.start";
-        rb_1=;IFS= read -r rb_1 <&4;
-        rb_whole || rb_lost never;
-        printf '%s\n' "$rb_1" >"$rb_f.mark$$";mv -f "$rb_f.mark$$" "$rb_f.start";
+        { printf 'withdrawn .\n' >>"$rb_f.start"; } 2>/dev/null;rb_line "$rb_f.start";
+        rb_whole || rb_no 'there is no room for a mark that it is withdrawn';
     fi;
-    case $rb_1 in withdrawn*) rb_lost never;;esac;
+    case $rb_1 in *'withdrawn .') case ${rb_was:-$rb_b} in "$rb_b"|-) rb_lost never;;esac;rb_lost rebooted;;esac;
     set -- $rb_1;
     rb_alive() {
         [ "$3" = "$rb_b" ] || return 1;

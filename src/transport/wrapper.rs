@@ -163,18 +163,14 @@ impl Errand {
     /// then it sees to it that it never starts.
     pub(super) fn ask(nonce: String, receipt: &Receipt, boot: Option<&str>, seen: (usize, usize)) -> Self {
         let withdraw = Receipt::withdraw(boot);
-        let body = format!(
-            "{}{DEFINE_LOST}{READ_BOOT}if ! [ -e \"$rb_f.start\" ];then {withdraw}fi;{}",
-            receipt.locate(),
-            follow(seen)
-        );
+        let body = format!("{}{DEFINE_LOST}{withdraw}{}", receipt.locate(), follow(seen));
         Self { nonce, body, input: Vec::new(), input_free: true }
     }
 
     /// Tells what becomes of the action of `receipt`, which was heard to start, from `seen` bytes of stdout and stderr on.
     pub(super) fn follow(nonce: String, receipt: &Receipt, seen: (usize, usize)) -> Self {
         let (locate, follow) = (receipt.locate(), follow(seen));
-        let body = format!("{locate}{DEFINE_LOST}[ -e \"$rb_f.start\" ] || rb_lost gone;{follow}");
+        let body = format!("{locate}{DEFINE_LOST}[ -s \"$rb_f.start\" ] || rb_lost gone;{follow}");
         Self { nonce, body, input: Vec::new(), input_free: true }
     }
 

@@ -69,7 +69,7 @@ fn broken(lab: &Lab, point: Point, fault: Fault, host: &str) -> Option<String> {
     }
     let child = program.start(["run", "act", "--yes"]);
     program.wait_for_journal("step-started");
-    let receipt = |end: &str| format!("/root/.cache/runbook/{}/act.1.{end}", program.newest_id());
+    let receipt = |end: &str| format!("/root/.local/state/runbook/{}/act.1.{end}", program.newest_id());
     if point != Point::Sent {
         program.wait_until("the command runs", || there(lab, host, "running"));
     }

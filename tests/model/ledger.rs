@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use runbook::event::{
-    ActionEnd, ActionKind, Event, FailureKind, Opened, OperatorEntry, Outcome, Output, Resumed, RunState, StepState,
+    ActionEnd, ActionKind, Event, FailureKind, Found, Opened, OperatorEntry, Outcome, Output, Resumed, RunState,
+    StepState,
 };
 use runbook::vocab::{Digest, Period, RunId, StepHost};
 
@@ -22,6 +23,8 @@ pub(crate) enum Record {
     Acted(u32),
     /// It never started, and never will.
     Never,
+    /// The host was asked: the attempt never started, and never will.
+    Withdrawn(u32),
     /// It could not be reached: nothing was sent.
     Unreachable,
     /// The host was asked and cannot say how it ended.
@@ -89,8 +92,11 @@ fn event(at: &StepHost, record: Record) -> Event {
     let ended = |at, outcome| Event::StepEnded { at, outcome };
     match record {
         Record::Stretch { .. } => Event::Resumed(Box::new(resumed())),
-        Record::Started(attempt) => Event::StepStarted { at, attempt, kind: ActionKind::Run, command: String::new() },
+        Record::Started(attempt) => {
+            Event::StepStarted { at, attempt, kind: ActionKind::Run, command: String::new(), user: None }
+        }
         Record::Acted(attempt) => acted(at, attempt, ActionEnd::Exited(0)),
+        Record::Withdrawn(attempt) => Event::ReceiptRead { at, attempt, found: Found::NeverStarted },
         Record::Never => ended(at, failed(FailureKind::NotStarted)),
         Record::Unreachable => ended(at, failed(FailureKind::Unreachable)),
         Record::Doubt => ended(at, Outcome::InDoubt { why: String::new() }),

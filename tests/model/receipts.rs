@@ -299,12 +299,14 @@ impl Receipts {
                 let next = self.written(world, Record::Resolved(world.effects > 0), Engine::Ready);
                 steps.push(("a person looks, and says what became of it", next));
             }
-            StepState::Ended { outcome: Outcome::Failed { .. }, .. } if current + 1 < ATTEMPTS => {
+            StepState::Due { .. } | StepState::Ended { outcome: Outcome::Failed { .. }, .. }
+                if current + 1 < ATTEMPTS =>
+            {
                 let attempt = u32::try_from(current + 2).expect("few attempts");
                 let next = self.written(world, Record::Started(attempt), Engine::Sending);
                 steps.push(("the intent to try again is written", next));
             }
-            StepState::Ended { .. } => {
+            StepState::Due { .. } | StepState::Ended { .. } => {
                 steps.push(("the run is over", World { engine: Engine::Over, ..world.clone() }));
             }
         }
@@ -332,7 +334,10 @@ impl Receipts {
                 let number = u32::try_from(current + 1).expect("few attempts");
                 heard(Record::Acted(number), "the engine is answered: finished", steps);
             }
-            Asker::Answered(Answer::Never) => heard(Record::Never, "the engine is answered: never started", steps),
+            Asker::Answered(Answer::Never) => {
+                let number = u32::try_from(current + 1).expect("few attempts");
+                heard(Record::Withdrawn(number), "the engine is answered: never started", steps);
+            }
             Asker::Answered(Answer::Doubt) => heard(Record::Doubt, "the engine is answered: died", steps),
             Asker::None => {
                 let mut next = world.clone();
@@ -618,10 +623,11 @@ impl Protocol for Receipts {
         let state = self.ledger.step(world.journal);
         let never = matches!(
             state,
-            StepState::Ended {
-                outcome: Outcome::Failed { kind: FailureKind::NotStarted | FailureKind::Unreachable, .. },
-                ..
-            }
+            StepState::Due { .. }
+                | StepState::Ended {
+                    outcome: Outcome::Failed { kind: FailureKind::NotStarted | FailureKind::Unreachable, .. },
+                    ..
+                }
         );
         let current = world.attempts[self.current(world)];
         if never && current.took_effect {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use runbook::event::{ActionEnd, ActionKind, Event, FailureKind, Outcome, RunState, StepState};
+use runbook::event::{ActionEnd, ActionKind, Event, FailureKind, Found, Outcome, RunState, StepState};
 use runbook::vocab::StepHost;
 
 use super::ledger;
@@ -32,7 +32,7 @@ fn outcomes() -> Vec<Outcome> {
 }
 
 fn started(attempt: u32) -> Event {
-    Event::StepStarted { at: at(), attempt, kind: ActionKind::Run, command: String::new() }
+    Event::StepStarted { at: at(), attempt, kind: ActionKind::Run, command: String::new(), user: None }
 }
 
 /// Every event of a step's life, with attempts up to four.
@@ -43,6 +43,7 @@ fn events() -> Vec<Event> {
         events.extend(ends().into_iter().map(|end| ledger::acted(at(), attempt, end)));
     }
     events.extend(outcomes().into_iter().map(|outcome| Event::StepEnded { at: at(), outcome }));
+    events.push(Event::ReceiptRead { at: at(), attempt: 1, found: Found::NeverStarted });
     let resolved = |done| Event::Resolved { at: at(), done, reason: String::new(), operator: ledger::operator() };
     events.extend([resolved(true), resolved(false)]);
     events
