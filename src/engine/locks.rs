@@ -89,17 +89,35 @@ impl<'a> Locks<'a> {
         }
     }
 
-    /// One try: in the order of the hosts' names, which is the same for everyone. Gives who is in the way.
+    /// One try. Gives who is in the way.
+    ///
+    /// All at once, for as a rule nobody is in the way. Of two runs that meet halfway both step back and go in the order
+    /// of the hosts' names, which is the same for everyone: there one of them gets through.
     async fn take_all(&self) -> Flow<Option<(HostName, Holder)>> {
         let pings = self.hosts.iter().map(|host| self.crew.fleet.ping(self.crew.plan.host(host), CONNECT));
         let reached = futures_util::future::join_all(pings).await;
-        let (mut hosts, mut left_out) = (Vec::new(), Vec::new());
+        let (mut there, mut left_out) = (Vec::new(), Vec::new());
         for (host, reached) in self.hosts.iter().zip(reached) {
-            let taken = match reached {
-                Ok(_) => self.lock(host, false).await,
-                Err(fault) => Err(fault),
-            };
-            match taken {
+            match reached {
+                Ok(_) => there.push(host),
+                Err(fault) => left_out.push(Unlocked { host: host.clone(), why: why(&fault).1 }),
+            }
+        }
+        let in_the_way = |answer: &Result<Lock, Fault>| matches!(answer, Ok(Lock::Refused(_)));
+        let mut answers = futures_util::future::join_all(there.iter().map(|host| self.lock(host, false))).await;
+        if answers.iter().any(in_the_way) {
+            self.give_back().await;
+            answers.clear();
+            for host in &there {
+                answers.push(self.lock(host, false).await);
+                if answers.last().is_some_and(in_the_way) {
+                    break;
+                }
+            }
+        }
+        let mut hosts = Vec::new();
+        for (host, answer) in there.into_iter().zip(answers) {
+            match answer {
                 Ok(Lock::Taken { boot }) => hosts.push(LockedHost { host: host.clone(), boot }),
                 Ok(Lock::Refused(holder)) => {
                     self.give_back().await;
@@ -239,9 +257,8 @@ impl<'a> Locks<'a> {
             }
             all.remove(host);
         }
-        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        lost.get_or_insert_with(|| format!("the lock of {host} is lost: {}", loss.words()));
-        drop(lost);
+        let why = format!("the lock of {host} is lost: {}", loss.words());
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
         self.crew.recorder.record(Event::LockLost { host: host.clone(), loss }).await
     }
 

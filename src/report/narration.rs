@@ -139,7 +139,6 @@ impl Narrator {
                 let released = (!hosts.is_empty()).then(|| Told::new(format!("unlocked {}", fold_hosts(hosts))));
                 released.into_iter().chain(unlocked("not unlocked, the lock ends by itself", not_told)).collect()
             }
-            Event::LocksReleased { .. } => Vec::new(),
             Event::LockBroken { host, holder, reason } => {
                 let text = format!("the lock of {host} was broken, held by {}: {reason}", holder.words());
                 vec![Told::new(text).mark(Mark::Warning)]
@@ -191,7 +190,7 @@ impl Narrator {
                 let left = (!left.is_empty()).then(|| Line::text(&format!("not run on {left}")));
                 vec![Told::new(format!("stopped: {why}")).of(step).mark(Mark::Failed).detail(left)]
             }
-            Event::RollEnded { .. } | Event::ObservedBefore { .. } => Vec::new(),
+            Event::LocksReleased { .. } | Event::RollEnded { .. } | Event::ObservedBefore { .. } => Vec::new(),
             Event::StepStarted { at: place, attempt, command, .. } => {
                 self.began.entry(place.clone()).or_insert(at);
                 let again = if *attempt > 1 { format!("try {attempt}: ") } else { String::new() };
