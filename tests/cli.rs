@@ -35,6 +35,8 @@ const SUBCOMMANDS: &[&[&str]] = &[
     &["abandon"],
     &["check"],
     &["hosts"],
+    &["locks"],
+    &["locks", "break"],
     &["audit"],
     &["audit", "list"],
     &["audit", "show"],
@@ -315,4 +317,24 @@ fn a_state_folder_that_cannot_be_written() {
     fs::write(program.state(), "a file").unwrap();
     program.run(["run", "local", "--yes"]).exits(9);
     program.run(["audit", "list"]).is_silent_about("panicked");
+}
+
+#[test]
+fn locks_of_hosts_that_cannot_be_reached_are_not_known() {
+    let mut program = local();
+    program.lay("gone.yaml", "hosts: { gone: { address: 127.0.0.1, port: 1 }, me: { transport: local } }\n");
+    program.run(["locks", "me"]).exits(0).says("no lock is held on 1 of 1 hosts");
+    program
+        .run(["locks", "gone:me"])
+        .exits(0)
+        .says("no lock is held on 1 of 2 hosts")
+        .says("not known: gone: unreachable");
+    let document = document(&program.run(["locks", "gone:me", "--format", "json"]));
+    assert_eq!(document[1], serde_json::json!({"host": "me", "holder": null}));
+    assert!(document[0]["unknown"].as_str().unwrap().contains("unreachable"), "{document}");
+    program.run(["locks", "nobody"]).exits(2).says("nobody");
+    program.run(["locks", "break", "gone", "--reason", "x", "--yes"]).exits(1).says("unreachable");
+    program.run(["locks", "break", "me", "--reason", "x"]).exits(0).says("nobody holds the lock of me");
+    program.run(["locks", "break", "me", "--reason", " ", "--yes"]).exits(2).says("--reason");
+    assert!(!program.state().exists(), "nothing was broken, and nothing recorded");
 }

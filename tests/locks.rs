@@ -104,6 +104,17 @@ fn resumed(plan: &Plan) -> Event {
 
 /// A stretch of the run whose events are in `log`: its first, or the next one.
 async fn stretch(plan: &Plan, fleet: &Scripted, log: &MemoryLog, options: Options, interrupt: Interrupt) -> Ending {
+    stretch_of(run_id(), plan, fleet, log, options, interrupt).await
+}
+
+async fn stretch_of(
+    run: RunId,
+    plan: &Plan,
+    fleet: &Scripted,
+    log: &MemoryLog,
+    options: Options,
+    interrupt: Interrupt,
+) -> Ending {
     let now = SystemClock.now();
     let mut writer = log.clone();
     writer.append(now, if log.events().is_empty() { opened(plan) } else { resumed(plan) }).unwrap();
@@ -113,8 +124,7 @@ async fn stretch(plan: &Plan, fleet: &Scripted, log: &MemoryLog, options: Option
     let recorder =
         Recorder::new(state, Box::new(writer), Arc::new(SystemClock), Vec::new(), Masker::new(std::iter::empty()));
     let options = Options { operator: "anna".to_owned(), yes: true, ..options };
-    let crew =
-        Crew { plan, fleet, operator: &Nobody, recorder: &recorder, interrupt, options: &options, run: run_id() };
+    let crew = Crew { plan, fleet, operator: &Nobody, recorder: &recorder, interrupt, options: &options, run };
     perform(crew).await.unwrap()
 }
 
@@ -175,6 +185,29 @@ async fn a_run_that_is_refused_takes_nothing_and_is_over() {
     assert_eq!(fleet.lock_of("a"), None, "what was taken first was given back");
     assert_eq!(fleet.lock_of("b"), Some(bob()));
     assert!(matches!(log.events().last(), Some(Event::Ended { exit: 6, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_runs_that_meet_halfway_exactly_one_goes_on() {
+    let later = |seconds| Answer::exit(0).after(Duration::from_secs(seconds));
+    // the first to come to `a` is the last to come to `c`
+    let fleet = Scripted::new().everywhere("work", Answer::exit(0)).on("a", "lock", [later(1), later(3)]).on(
+        "c",
+        "lock",
+        [later(3), later(1)],
+    );
+    let plan = plan(ROLL);
+    let logs = [MemoryLog::new(), MemoryLog::new()];
+    let go = |run, log| stretch_of(run, &plan, &fleet, log, Options::default(), Interrupt::new());
+    let endings = tokio::join!(go(run_id(), &logs[0]), go(bob().run, &logs[1]));
+    let told = logs.each_ref().map(about_locks);
+    let through = ["locked a b c", "released a b c"];
+    match endings {
+        (Ending::Done, Ending::Locked) => assert_eq!(told[0], through),
+        (Ending::Locked, Ending::Done) => assert_eq!(told[1], through),
+        other => panic!("{other:?}: {told:?}"),
+    }
+    assert_eq!(acts(&fleet).len(), 3);
 }
 
 #[tokio::test(start_paused = true)]

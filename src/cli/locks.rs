@@ -44,6 +44,7 @@ enum Command {
     ///
     /// A command of that run which still runs is not stopped. Who broke the lock, and why, is recorded on the host and
     /// here.
+    #[command(after_help = "Example:\n  runbook locks break va-web01 --reason \"denise's laptop is gone\"")]
     Break(BreakArgs),
 }
 

@@ -26,6 +26,10 @@ const CONNECT: Period = Period::seconds(15);
 /// What giving a lock back may take.
 const RELEASE: Duration = Duration::from_secs(10);
 
+/// How often, in order, a lock in the way is asked for again, and after how long: what stepping back from it may take.
+const STEPS_BACK: u32 = 5;
+const STEP_BACK: Duration = Duration::from_millis(200);
+
 /// The locks of one stretch of a run.
 pub(super) struct Locks<'a> {
     crew: &'a Crew<'a>,
@@ -89,17 +93,44 @@ impl<'a> Locks<'a> {
         }
     }
 
-    /// One try: in the order of the hosts' names, which is the same for everyone. Gives who is in the way.
+    /// One try. Gives who is in the way.
+    ///
+    /// All at once, for as a rule nobody is in the way. Of two runs that meet halfway both step back and go in the order
+    /// of the hosts' names, which is the same for everyone: there one of them gets through.
     async fn take_all(&self) -> Flow<Option<(HostName, Holder)>> {
         let pings = self.hosts.iter().map(|host| self.crew.fleet.ping(self.crew.plan.host(host), CONNECT));
         let reached = futures_util::future::join_all(pings).await;
-        let (mut hosts, mut left_out) = (Vec::new(), Vec::new());
+        let (mut there, mut left_out) = (Vec::new(), Vec::new());
         for (host, reached) in self.hosts.iter().zip(reached) {
-            let taken = match reached {
-                Ok(_) => self.lock(host, false).await,
-                Err(fault) => Err(fault),
-            };
-            match taken {
+            match reached {
+                Ok(_) => there.push(host),
+                Err(fault) => left_out.push(Unlocked { host: host.clone(), why: why(&fault).1 }),
+            }
+        }
+        let in_the_way = |answer: &Result<Lock, Fault>| matches!(answer, Ok(Lock::Refused(_)));
+        let mut answers = futures_util::future::join_all(there.iter().map(|host| self.lock(host, false))).await;
+        if answers.iter().any(in_the_way) {
+            self.give_back().await;
+            answers.clear();
+            for host in &there {
+                let mut answer = self.lock(host, false).await;
+                // whoever tried all at once as well is stepping back from it
+                for _ in 0..STEPS_BACK {
+                    if !in_the_way(&answer) {
+                        break;
+                    }
+                    sleep(STEP_BACK).await;
+                    answer = self.lock(host, false).await;
+                }
+                answers.push(answer);
+                if answers.last().is_some_and(in_the_way) {
+                    break;
+                }
+            }
+        }
+        let mut hosts = Vec::new();
+        for (host, answer) in there.into_iter().zip(answers) {
+            match answer {
                 Ok(Lock::Taken { boot }) => hosts.push(LockedHost { host: host.clone(), boot }),
                 Ok(Lock::Refused(holder)) => {
                     self.give_back().await;
@@ -244,10 +275,8 @@ impl<'a> Locks<'a> {
             }
             all.remove(host);
         }
-        {
-            let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-            lost.get_or_insert_with(|| format!("the lock of {host} is lost: {}", loss.words()));
-        }
+        let why = format!("the lock of {host} is lost: {}", loss.words());
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
         self.crew.recorder.record(Event::LockLost { host: host.clone(), loss }).await
     }
 

@@ -38,13 +38,14 @@ pub(super) const RECORDS: &str = "lease.[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]
 /// Shell text for an action's wrapper, one line that starts no process: makes the action's mark and refuses unless
 /// `run` holds the lock.
 ///
-/// It wants `rb_g` and `rb_t` (the wrapper's process group, and the start of `$$` in ticks since boot), and a function
-/// `rb_gone REASON` that does not return. [`told`] turns the reason into words.
+/// It wants `rb_g` and `rb_t` (the wrapper's process group, and the start of `$$` in ticks since boot), takes the boot id
+/// from `rb_b` where that is set already, and calls a function `rb_gone REASON` that does not return. [`told`] turns the
+/// reason into words.
 pub(super) fn guard(run: &RunId, step: &str) -> String {
     let step = shell_word(&encode(step));
     // a record that is being replaced may be missed by one look; only what three looks say is believed
     format!(
-        r#"rb_ld={FOLDER};rb_lb=-;{{ read -r rb_lb </proc/sys/kernel/random/boot_id; }} 2>/dev/null;rb_lm=$rb_ld/busy.{run}.$rb_lb.$$.${{rb_t:-0}}.${{rb_g:-$$}};if ! [ -d "$rb_ld" ] || [ -h "$rb_ld" ];then rb_gone lease:free;fi;set -C;{{ printf '%s .\n' {step} >"$rb_lm"; }} 2>/dev/null || rb_gone lease:full;set +C;rb_ln=0;while :;do for rb_lf in "$rb_ld"/{RECORDS};do :;done;rb_lv=;rb_ls=free;rb_lr=;rb_lw=;[ -f "$rb_lf" ] && {{ read -r rb_lv rb_ls rb_lr rb_lo rb_lx rb_ll rb_lw <"$rb_lf"; }} 2>/dev/null;{{ read -r rb_lu rb_lz </proc/uptime; }} 2>/dev/null || rb_lu=$(date +%s);[ "$rb_lo" = "$rb_lb" ] || rb_lx=$rb_ll;case "$rb_lv $rb_ls $rb_lr $rb_lw" in "1 held {run} "*" .") [ "${{rb_lu%%.*}}" -le "$rb_lx" ] && break;rb_ls=expired;esac;rb_ln=$((rb_ln+1));[ "$rb_ln" -lt 3 ] || {{ {RETIRE}rb_gone "lease:$rb_ls $rb_lr $rb_lw"; }};done;"#
+        r#"rb_ld={FOLDER};rb_lb=${{rb_b:--}};[ "$rb_lb" != - ] || {{ read -r rb_lb </proc/sys/kernel/random/boot_id; }} 2>/dev/null;rb_lm=$rb_ld/busy.{run}.$rb_lb.$$.${{rb_t:-0}}.${{rb_g:-$$}};if ! [ -d "$rb_ld" ] || [ -h "$rb_ld" ];then rb_gone lease:free;fi;set -C;{{ printf '%s .\n' {step} >"$rb_lm"; }} 2>/dev/null || rb_gone lease:full;set +C;rb_ln=0;while :;do for rb_lf in "$rb_ld"/{RECORDS};do :;done;rb_lv=;rb_ls=free;rb_lr=;rb_lw=;[ -f "$rb_lf" ] && {{ read -r rb_lv rb_ls rb_lr rb_lo rb_lx rb_ll rb_lw <"$rb_lf"; }} 2>/dev/null;{{ read -r rb_lu rb_lz </proc/uptime; }} 2>/dev/null || rb_lu=$(date +%s);[ "$rb_lo" = "$rb_lb" ] || rb_lx=$rb_ll;case "$rb_lv $rb_ls $rb_lr $rb_lw" in "1 held {run} "*" .") [ "${{rb_lu%%.*}}" -le "$rb_lx" ] && break;rb_ls=expired;esac;rb_ln=$((rb_ln+1));[ "$rb_ln" -lt 3 ] || {{ {RETIRE}rb_gone "lease:$rb_ls $rb_lr $rb_lw"; }};done;"#
     )
 }
 

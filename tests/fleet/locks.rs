@@ -116,22 +116,22 @@ fn users_exclude_each_other() {
     let lab = Lab::acquire();
     let anna = program(&lab, "anna", "sleep 333");
     let mut bob = program(&lab, "bob", &deed("bob"));
-    bob.lay("ops.yaml", "hosts:\n  dfw-jobs01: { user: ops, sudo: true }\n  dfw-jobs02: { user: ops, sudo: true }\n");
-    let running = anna.start(["run", "act", "--yes", "--limit", "dfw-jobs01"]);
-    anna.wait_until("the command runs", || sleeps(&lab, "dfw-jobs01", 333));
-    bob.run(["run", "act", "--yes", "--limit", "dfw-jobs01"]).exits(6).says("anna");
-    wake(&lab, "dfw-jobs01", 333);
+    bob.lay("ops.yaml", "hosts:\n  dfw-jobs02: { user: ops, sudo: true }\n");
+    let running = anna.start(["run", "act", "--yes", "--limit", "dfw-jobs02"]);
+    anna.wait_until("the command runs", || sleeps(&lab, "dfw-jobs02", 333));
+    bob.run(["run", "act", "--yes", "--limit", "dfw-jobs02"]).exits(6).says("anna");
+    wake(&lab, "dfw-jobs02", 333);
     ended(running).exits(1);
-    bob.run(["run", "act", "--yes", "--limit", "dfw-jobs01"]).exits(0);
-    assert_eq!(deeds(&lab, "dfw-jobs01"), ["bob"]);
+    bob.run(["run", "act", "--yes", "--limit", "dfw-jobs02"]).exits(0);
+    assert_eq!(deeds(&lab, "dfw-jobs02"), ["bob"]);
     // and the other way round: what ops wrote there is respected by root, and can be broken by it
     let mut carl = program(&lab, "carl", "sleep 334");
-    carl.lay("ops.yaml", "hosts:\n  dfw-jobs01: { user: ops, sudo: true }\n");
-    let running = carl.start(["run", "act", "--yes", "--limit", "dfw-jobs01"]);
-    carl.wait_until("the command runs", || sleeps(&lab, "dfw-jobs01", 334));
-    anna.run(["run", "act", "--yes", "--limit", "dfw-jobs01"]).exits(6).says("carl");
-    anna.run(["locks", "break", "dfw-jobs01", "--reason", "x", "--yes"]).exits(0).says("carl");
-    wake(&lab, "dfw-jobs01", 334);
+    carl.lay("ops.yaml", "hosts:\n  dfw-jobs02: { user: ops, sudo: true }\n");
+    let running = carl.start(["run", "act", "--yes", "--limit", "dfw-jobs02"]);
+    carl.wait_until("the command runs", || sleeps(&lab, "dfw-jobs02", 334));
+    anna.run(["run", "act", "--yes", "--limit", "dfw-jobs02"]).exits(6).says("carl");
+    anna.run(["locks", "break", "dfw-jobs02", "--reason", "x", "--yes"]).exits(0).says("carl");
+    wake(&lab, "dfw-jobs02", 334);
     ended(running);
     anna.run(["locks"]).exits(0).says("no lock is held");
 }
