@@ -314,7 +314,7 @@ impl Locks {
                     world.records[usize::from(own)] = Record::Absent;
                     ("a service sees a higher record than its own", Phase::Looks)
                 } else {
-                    self.added(world, service, own)
+                    self.added(world, *service, own)
                 }
             }
             Phase::Marks(own) => {
@@ -349,7 +349,7 @@ impl Locks {
     }
 
     /// A service's record is the highest: what follows.
-    fn added(&self, world: &mut World, service: &Service, own: u8) -> (&'static str, Phase) {
+    fn added(&self, world: &mut World, service: Service, own: u8) -> (&'static str, Phase) {
         let phase = match service.errand {
             Errand::Take if self.flaw == Flaw::HighestRemoved => Phase::Clears(own),
             Errand::Take => Phase::Marks(own),
@@ -512,12 +512,13 @@ impl Locks {
 /// A service of `run` has ended with this answer; its program hears it, if it still listens.
 fn answered(run: &mut Run, service: Service, answer: Answer) {
     run.program = match (run.program, service.errand, answer) {
-        (Program::Takes, Errand::Take, Answer::Done) => Program::Holds(service.left),
+        (Program::Takes, Errand::Take, Answer::Done) | (Program::Holds(_), Errand::Renew, Answer::Done) => {
+            Program::Holds(service.left)
+        }
         (Program::Takes, Errand::Take, Answer::Refused) if run.takes > 0 => Program::Begins,
-        (Program::Takes, Errand::Take, Answer::Refused) => Program::Over,
-        (Program::Holds(_), Errand::Renew, Answer::Done) => Program::Holds(service.left),
-        (Program::Holds(_), Errand::Renew, Answer::Lost | Answer::Refused) => Program::Over,
-        (Program::GivesBack, Errand::Free, _) => Program::Over,
+        (Program::Takes, Errand::Take, Answer::Refused)
+        | (Program::Holds(_), Errand::Renew, Answer::Lost | Answer::Refused)
+        | (Program::GivesBack, Errand::Free, _) => Program::Over,
         (program, ..) => program,
     };
     if run.program == Program::Over {

@@ -370,7 +370,7 @@ impl Receipts {
                     attempt.name = Name::File;
                     attempt.line = None;
                     attempt.wrapper = Wrapper::Created;
-                })
+                });
             }
             Wrapper::InFlight => step("the wrapper finds a start mark and refuses", &refuse),
             Wrapper::Created => step("the wrapper writes its line", &|attempt| {
