@@ -8,6 +8,10 @@ mod support;
 
 #[path = "fleet/at_a_terminal.rs"]
 mod at_a_terminal;
+#[path = "fleet/crash.rs"]
+mod crash;
+#[path = "fleet/cut_off.rs"]
+mod cut_off;
 #[path = "fleet/failures.rs"]
 mod failures;
 #[path = "fleet/going_on.rs"]
@@ -16,6 +20,8 @@ mod going_on;
 mod hostile;
 #[path = "fleet/interruption.rs"]
 mod interruption;
+#[path = "fleet/locks.rs"]
+mod locks;
 #[path = "fleet/questions.rs"]
 mod questions;
 #[path = "fleet/rehearsal.rs"]

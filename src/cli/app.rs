@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::error::CliError;
 use super::exit;
-use super::{abandon, audit, check, completions, hosts, list, man, resolve, resume, run, schema, show};
+use super::{abandon, audit, check, completions, hosts, list, locks, man, resolve, resume, run, schema, show};
 
 /// Run an operator's procedures on a fleet over ssh: look, then touch; resume; audit
 #[derive(Debug, Parser)]
@@ -74,6 +74,7 @@ enum Command {
     Abandon(abandon::Args),
     Check(check::Args),
     Hosts(hosts::Args),
+    Locks(locks::Args),
     Audit(audit::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -122,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Abandon(args) => abandon::abandon(&global, &args),
         Command::Check(args) => check::check(&global, &args),
         Command::Hosts(args) => hosts::hosts(&global, &args),
+        Command::Locks(args) => locks::locks(&global, &args),
         Command::Audit(args) => audit::audit(&global, &args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => completions::completions(&args),

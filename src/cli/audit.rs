@@ -127,7 +127,7 @@ fn list_runs(global: &Global, store: &Store, args: &ListArgs) -> Result<u8, CliE
                     operator: summary.opened.operator.name.clone(),
                     outcome: list::outcome(&summary.status, listing.running),
                     exit,
-                    took: summary.last_at.duration_since(summary.opened_at).unsigned_abs(),
+                    took: crate::report::elapsed::between(summary.opened_at, summary.last_at),
                     reason: summary.opened.reason.clone(),
                 }
             }
@@ -137,7 +137,7 @@ fn list_runs(global: &Global, store: &Store, args: &ListArgs) -> Result<u8, CliE
                 started: None,
                 runbook: String::new(),
                 operator: String::new(),
-                outcome: format!("unreadable: {error}"),
+                outcome: format!("unreadable: {}", error.whole()),
                 exit: None,
                 took: std::time::Duration::ZERO,
                 reason: None,
@@ -195,7 +195,7 @@ fn verify(global: &Global, store: &Store, args: &VerifyArgs) -> Result<u8, CliEr
                 let integrity = verification.integrity;
                 (integrity.word().to_owned(), integrity.to_string(), code(&integrity))
             }
-            Err(error) => ("unreadable".to_owned(), error.to_string(), exit::JOURNAL),
+            Err(error) => ("unreadable".to_owned(), error.whole(), exit::JOURNAL),
         };
         worst = worst.max(code);
         if global.format == Format::Json {

@@ -11,7 +11,7 @@ use super::outline;
 use super::signals;
 use super::terminal::Terminal;
 use super::view::View;
-use crate::engine::{Crew, Interrupt, Options, Recorder, perform};
+use crate::engine::{Crew, Interrupt, Options, RecordError, Recorder, perform};
 use crate::event::{Event, Observer, RunState};
 use crate::journal::{EventLog, Journal, Replay};
 use crate::plan::Plan;
@@ -115,16 +115,20 @@ impl Conduct<'_> {
             live.finish();
         }
         let story = keeper.story();
+        let lost = matches!(&result, Err(RecordError::Journal(error)) if error.is_lost());
         let (exit, why, error) = match result {
             Ok(ending) => (ending.exit(), last_word(&story), None),
             Err(error) => {
-                let error = CliError::from(error);
+                let mut error = CliError::from(error);
+                let unrecorded = runtime.block_on(recorder.unrecorded());
+                error.messages.extend(unrecorded.iter().map(|(at, end)| format!("not recorded: {at}: {end}")));
                 (error.exit, error.messages.join("; "), Some(error))
             }
         };
         if text {
-            let closing =
-                Closing::new(view.styles.clone(), TimeZone::system(), view.columns).program(program(self.global));
+            let closing = Closing::new(view.styles.clone(), TimeZone::system(), view.columns)
+                .program(program(self.global))
+                .lost(lost);
             view.prose.write(&format!("\n{}", closing.shown(&story, exit, &why)));
         }
         // a blocking prompt may still hold a thread; nothing of the run is left to wait for

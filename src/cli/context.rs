@@ -100,7 +100,8 @@ pub(super) fn state_dir(global: &Global) -> Result<PathBuf, CliError> {
 /// The store of runs, for reading: one that does not exist yet is empty.
 pub(super) fn store_to_read(global: &Global) -> Result<Option<Store>, CliError> {
     let dir = state_dir(global)?;
-    if !dir.join("runs").exists() {
+    // one that cannot be looked into is not empty: opening it says why
+    if let Ok(false) = dir.join("runs").try_exists() {
         return Ok(None);
     }
     Ok(Some(Store::open_existing(&dir)?))

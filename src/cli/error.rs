@@ -57,13 +57,7 @@ impl From<JournalError> for CliError {
         } else {
             exit::JOURNAL
         };
-        let hint = error.hint();
-        // what the operating system said is behind it
-        let message = match std::error::Error::source(&error) {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        };
-        Self::new(exit, message).maybe_hint(hint)
+        Self::new(exit, error.whole()).maybe_hint(error.hint())
     }
 }
 

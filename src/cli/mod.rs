@@ -15,6 +15,7 @@ mod exit;
 mod hosts;
 mod identity;
 mod list;
+mod locks;
 mod man;
 mod outline;
 mod params;

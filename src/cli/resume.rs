@@ -98,7 +98,12 @@ pub(super) fn find(store: &Store, text: &str) -> Result<RunId, CliError> {
 
 /// The operator's latest unfinished run, when it is clear which one that is.
 fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
-    let unfinished = store.unfinished()?;
+    let (unfinished, unreadable): (Vec<_>, Vec<_>) = store
+        .list()?
+        .into_iter()
+        .filter(|listing| listing.is_unfinished() || listing.summary.is_err())
+        .partition(RunListing::is_unfinished);
+    mention_unreadable(&unreadable);
     let describe = |listing: &RunListing| match &listing.summary {
         Ok(summary) => format!(
             "{}  {}  {}  by {}",
@@ -107,7 +112,7 @@ fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
             summary.opened.runbook,
             crate::vocab::neutral::one_line(&summary.opened.operator.name)
         ),
-        Err(error) => format!("{}  {error}", listing.run),
+        Err(error) => format!("{}  {}", listing.run, error.whole()),
     };
     let [only] = unfinished.as_slice() else {
         if unfinished.is_empty() {
@@ -116,12 +121,31 @@ fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
         return choose(&unfinished, &describe);
     };
     let Ok(summary) = &only.summary else { return choose(&unfinished, &describe) };
+    // a run of tomorrow is no fresher than one of yesterday: the clock was wrong then, or is now
     let age = SystemClock.now().duration_since(summary.opened_at);
     let theirs = summary.opened.operator.name != operator;
-    if theirs || age > jiff::SignedDuration::from_hours(12) {
+    if theirs || age.abs() > jiff::SignedDuration::from_hours(12) {
         return choose(&unfinished, &describe);
     }
     Ok(only.run.clone())
+}
+
+/// Up to so many unreadable runs are named one by one.
+const MENTIONED: usize = 3;
+
+/// Says which runs cannot be read: one of them may be unfinished, and it is not looked for in vain.
+pub(super) fn mention_unreadable(listings: &[RunListing]) {
+    let out = crate::report::Sink::stderr();
+    if listings.len() > MENTIONED {
+        out.write(&format!("note: {} runs cannot be read: `runbook audit list` says why\n", listings.len()));
+        return;
+    }
+    for listing in listings {
+        if let Err(error) = &listing.summary {
+            let text = format!("note: the run {} cannot be read: {}\n", listing.run, error.whole());
+            out.write(&crate::vocab::neutral::neutralise(&text));
+        }
+    }
 }
 
 /// Asks which run is meant, or names the candidates where nobody can be asked.
@@ -137,7 +161,7 @@ fn choose(unfinished: &[RunListing], describe: &dyn Fn(&RunListing) -> String) -
         return Err(CliError::new(exit::DECLINED, "no run was chosen"));
     }
     let why = match unfinished.len() {
-        1 => "the unfinished run is another operator's, or over 12 hours old",
+        1 => "the unfinished run is another operator's, or not of the last 12 hours",
         _ => "several runs are unfinished",
     };
     Err(CliError::new(exit::DECLINED, format!("{why}:\n  {}", names.join("\n  ")))

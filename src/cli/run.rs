@@ -26,6 +26,7 @@ Examples:
   runbook run restart-jobs --dry-run          every probe live, every command shown, nothing done
   runbook run restart-webs 5s --yes           without the question whether to start
   runbook run restart-jobs --wait 2h          wait until the preconditions hold
+  runbook run restart-jobs --wait-lock 1h     wait until another run on these hosts is over
   runbook run restart-jobs --override importers-bored --reason \"db failover\"
   runbook run restart-webs --limit 'va-web[01:03]'")]
 pub(super) struct Args {
@@ -71,6 +72,9 @@ pub(super) struct Word {
     /// Wait so long for preconditions that do not hold
     #[arg(long, value_name = "DURATION")]
     pub(super) wait: Option<Period>,
+    /// Wait so long for hosts that another run has locked
+    #[arg(long, value_name = "DURATION")]
+    pub(super) wait_lock: Option<Period>,
     /// Look at or act on so many hosts at once
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) parallel: u16,
@@ -100,6 +104,7 @@ impl Word {
             emergency: self.emergency,
             reason: reason.map(str::to_owned),
             wait: self.wait,
+            wait_lock: self.wait_lock,
             parallel: usize::from(self.parallel),
             ..Options::default()
         })
@@ -306,8 +311,10 @@ fn mention_unfinished(global: &Global, store: &crate::journal::Store, plan: &Pla
     if !plan.changes || global.format == Format::Json {
         return;
     }
-    let Ok(unfinished) = store.unfinished() else { return };
-    for listing in unfinished {
+    let Ok(all) = store.list() else { return };
+    let (readable, unreadable): (Vec<_>, Vec<_>) = all.into_iter().partition(|listing| listing.summary.is_ok());
+    super::resume::mention_unreadable(&unreadable);
+    for listing in readable.into_iter().filter(crate::journal::RunListing::is_unfinished) {
         let Ok(replay) = store.read(&listing.run) else { continue };
         if conduct::touches(&replay.state, plan) {
             let opened = &replay.state.opened;

@@ -4,21 +4,24 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::mpsc;
+
 use super::ask::{Question, Response};
 use super::ending::Ending;
 use super::host::failed;
+use super::learn::user_of;
 use super::perform::{Flow, Halt, Stage};
-use crate::event::{ActionEnd, ActionKind, Event, FailureKind, Outcome, Output, Progress};
+use crate::event::{ActionEnd, ActionKind, Event, FailureKind, Found, Outcome, Output, Progress};
 use crate::model::{Action, EvalError, ProgramSpec, Scope, Target};
 use crate::plan::deed::{Deed, ready_action};
 use crate::plan::{Leaf, Unit};
-use crate::transport::{Act, Ended, Fault, Finished, HttpReply, OutputSink, Stream};
-use crate::vocab::{Period, Reply, StepHost, StreamMasker};
+use crate::transport::{Act, Ended, Fault, Finished, HttpReply, Notice, NoticeSink, OutputSink, Stream};
+use crate::vocab::{Command, Period, Reply, StepHost, StepId, StreamMasker};
 
 /// How one try of an action went.
 enum Try {
-    /// It ended; its exit is well, or this is wrong with it.
-    Acted(Option<String>, Box<Reply>),
+    /// It ended and captured what it should; or this is wrong with it.
+    Acted(Option<(FailureKind, String)>),
     /// It never started.
     Never(FailureKind, String),
     /// Its end could not be learned.
@@ -43,19 +46,19 @@ impl Stage<'_> {
             Ok(ready) => ready,
             Err(error) => return Ok(Some(failed(FailureKind::NotStarted, error.to_string()))),
         };
+        if matches!(deed, Deed::Command(_))
+            && let Some(outcome) = self.nothing_runs(unit, leaf, at).await?
+        {
+            return Ok(Some(outcome));
+        }
         let retry = leaf.retry();
         let first = self.crew.recorder.state(|state| state.step(at).attempts()).await + 1;
         let last = first + retry.attempts.max(1) - 1;
         for attempt in first..=last {
-            let went = self.attempt(at, attempt, action, &deed, timeout, target).await?;
+            let went = self.attempt(leaf, at, attempt, action, &deed, timeout).await?;
             let (kind, why) = match went {
-                Try::Acted(None, reply) => {
-                    if let Some(outcome) = self.capture(leaf, at, *reply).await? {
-                        return Ok(Some(outcome));
-                    }
-                    return self.checks(unit, leaf, at).await;
-                }
-                Try::Acted(Some(why), _) => (FailureKind::Action, why),
+                Try::Acted(None) => return self.checks(unit, leaf, at).await,
+                Try::Acted(Some(failure)) => failure,
                 Try::Never(kind, why) => (kind, why),
                 Try::Doubt(why) => return Ok(Some(Outcome::InDoubt { why })),
             };
@@ -77,46 +80,41 @@ impl Stage<'_> {
     /// One try: the intent on disk, the deed, its end on disk.
     async fn attempt(
         &self,
+        leaf: &Leaf,
         at: &StepHost,
         attempt: u32,
         action: &Action,
         deed: &Deed,
         timeout: Option<Period>,
-        target: &Target,
     ) -> Flow<Try> {
-        self.record(Event::StepStarted { at: at.clone(), attempt, kind: kind_of(action), command: deed.shown() })
-            .await?;
-        let started = tokio::time::Instant::now();
-        let acted = |end: ActionEnd, stdout: Output, stderr: Output, took: Period, output_cut: bool| Event::StepActed {
-            at: at.clone(),
-            attempt,
-            end,
-            stdout,
-            stderr,
-            took,
-            output_cut,
+        if matches!(deed, Deed::Command(_) | Deed::Http { .. })
+            && let Err((kind, why)) = self.locks.ensure(&at.host).await?
+        {
+            return Ok(Try::Never(kind, why));
+        }
+        let target = self.target(&at.host);
+        let user = match deed {
+            Deed::Command(command) => user_of(command, target.user.as_deref()),
+            Deed::Http { .. } | Deed::Manual(_) | Deed::Wait(_) => None,
         };
-        let nothing = Output::default;
-        let took = || Period::new(started.elapsed());
-        Ok(match deed {
+        let started =
+            Event::StepStarted { at: at.clone(), attempt, kind: kind_of(action), command: deed.shown(), user };
+        self.record(started).await?;
+        let begin = tokio::time::Instant::now();
+        let ended = |end: ActionEnd, wrong: Option<String>, reply: Reply| Acted {
+            end,
+            wrong,
+            reply,
+            took: Period::new(begin.elapsed()),
+            output_cut: false,
+        };
+        let nothing = || Reply::Command { exit: 0, stdout: String::new(), stderr: String::new() };
+        let acted = match deed {
             Deed::Command(command) => {
-                let act = Act {
-                    run: self.crew.run.clone(),
-                    step: at.step.clone(),
-                    attempt,
-                    command: command.clone(),
-                    timeout,
-                    grace: self.crew.options.grace,
-                    cancel: self.crew.interrupt.stop(),
-                    output: self.sink(at),
-                };
-                match self.crew.fleet.act(target, act).await {
-                    Ok(finished) => {
-                        let (event, went) = finished_try(&finished, &acted);
-                        self.record(event).await?;
-                        went
-                    }
-                    Err(fault) => fault_try(fault),
+                let act = self.act(at, at.step.clone(), attempt, command.clone(), timeout).await;
+                match self.minding(at, attempt, |notices| self.crew.fleet.act(target, Act { notices, ..act })).await? {
+                    Ok(finished) => finished_try(&finished),
+                    Err(fault) => return Ok(fault_try(fault)),
                 }
             }
             Deed::Http { request, statuses } => {
@@ -125,38 +123,125 @@ impl Stage<'_> {
                 match sent {
                     Ok(reply) => {
                         let wrong = wrong_status(&reply, statuses);
-                        let end = ActionEnd::Answered(reply.status);
                         let body = String::from_utf8_lossy(&reply.body).into_owned();
-                        self.record(acted(end, Output::inline(body.clone()), nothing(), took(), false)).await?;
                         let headers = reply.headers.into_iter().collect();
-                        Try::Acted(wrong, Box::new(Reply::Http { status: reply.status, headers, body }))
+                        let end = ActionEnd::Answered(reply.status);
+                        ended(end, wrong, Reply::Http { status: reply.status, headers, body })
                     }
-                    Err(fault) => fault_try(fault),
+                    Err(fault) => return Ok(fault_try(fault)),
                 }
             }
             Deed::Wait(length) => {
                 self.pause("wait", *length).await.ok();
                 let slept = !self.crew.interrupt.is_raised();
                 let end = if slept { ActionEnd::Done } else { ActionEnd::Cancelled };
-                self.record(acted(end, nothing(), nothing(), took(), false)).await?;
-                let reply = Reply::Command { exit: 0, stdout: String::new(), stderr: String::new() };
-                Try::Acted((!slept).then(|| "interrupted".to_owned()), Box::new(reply))
+                ended(end, (!slept).then(|| "interrupted".to_owned()), nothing())
             }
             Deed::Manual(says) => {
                 let response = self.ask(Question::Manual { at: at.clone(), says: says.clone() }).await?;
                 let done = response == Response::Yes;
                 let end = if done { ActionEnd::Done } else { ActionEnd::Declined };
                 let why = end.to_string();
-                self.record(acted(end, nothing(), nothing(), took(), false)).await?;
                 if response == Response::NoTerminal {
+                    self.acted(leaf, at, attempt, ended(end, Some(why), nothing())).await?;
                     let why = format!("there is no terminal to ask at, and {at} needs a person");
                     self.end(at, failed(FailureKind::Action, why.clone())).await?;
                     return Err(Halt::End(Ending::Declined, why));
                 }
-                let reply = Reply::Command { exit: 0, stdout: String::new(), stderr: String::new() };
-                Try::Acted((!done).then_some(why), Box::new(reply))
+                ended(end, (!done).then_some(why), nothing())
             }
+        };
+        Ok(Try::Acted(self.acted(leaf, at, attempt, acted).await?))
+    }
+
+    /// Writes down how an action ended, behind what it captured: once the end is there, so are the captures. Gives what
+    /// is wrong with it.
+    pub(super) async fn acted(
+        &self,
+        leaf: &Leaf,
+        at: &StepHost,
+        attempt: u32,
+        acted: Acted,
+    ) -> Flow<Option<(FailureKind, String)>> {
+        let failure = match acted.wrong {
+            Some(wrong) => Some((FailureKind::Action, wrong)),
+            None => self.capture(leaf, at, &acted.reply).await?.map(|why| (FailureKind::Check, why)),
+        };
+        let (stdout, stderr) = match acted.reply {
+            Reply::Command { stdout, stderr, .. } => (stdout, stderr),
+            Reply::Http { body, .. } => (body, String::new()),
+            Reply::Tcp { .. } | Reply::Nothing { .. } => (String::new(), String::new()),
+        };
+        self.record(Event::StepActed {
+            at: at.clone(),
+            attempt,
+            end: acted.end,
+            stdout: Output::inline(stdout),
+            stderr: Output::inline(stderr),
+            took: acted.took,
+            output_cut: acted.output_cut,
         })
+        .await?;
+        Ok(failure)
+    }
+
+    /// What is sent, or asked about.
+    pub(super) async fn act(
+        &self,
+        at: &StepHost,
+        step: StepId,
+        attempt: u32,
+        command: Command,
+        timeout: Option<Period>,
+    ) -> Act {
+        let boot = self.crew.recorder.state(|state| state.locked.get(&at.host).cloned()).await;
+        Act {
+            run: self.crew.run.clone(),
+            step,
+            attempt,
+            command,
+            timeout,
+            grace: self.crew.options.grace,
+            cancel: self.crew.interrupt.stop(),
+            output: self.sink(at),
+            notices: Arc::new(|_| {}),
+            locked: self.locks.holds(&at.host),
+            boot,
+        }
+    }
+
+    /// Waits for what the fleet was asked to do, and writes down meanwhile what becomes of the connection.
+    pub(super) async fn minding<F: Future>(
+        &self,
+        at: &StepHost,
+        attempt: u32,
+        call: impl FnOnce(NoticeSink) -> F,
+    ) -> Flow<F::Output> {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        // nobody listens any more once the call is over
+        let calling = call(Arc::new(move |notice| drop(tell.send(notice))));
+        tokio::pin!(calling);
+        loop {
+            tokio::select! {
+                biased;
+                Some(notice) = told.recv() => self.notice(at, attempt, notice).await?,
+                answer = &mut calling => {
+                    while let Ok(notice) = told.try_recv() {
+                        self.notice(at, attempt, notice).await?;
+                    }
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+
+    async fn notice(&self, at: &StepHost, attempt: u32, notice: Notice) -> Flow {
+        self.record(match notice {
+            Notice::Lost { reason } => Event::ConnectionLost { at: at.clone(), reason },
+            Notice::Runs => Event::ReceiptRead { at: at.clone(), attempt, found: Found::Running },
+            Notice::Regained { after } => Event::ConnectionRegained { at: at.clone(), after },
+        })
+        .await
     }
 
     /// Who is told of an action's output while it comes: masked here, since it does not pass the journal.
@@ -197,18 +282,37 @@ fn kind_of(action: &Action) -> ActionKind {
     }
 }
 
-fn ready(leaf: &Leaf, action: &Action, scope: &Scope, target: &Target) -> Result<(Deed, Option<Period>), EvalError> {
+pub(super) fn ready(
+    leaf: &Leaf,
+    action: &Action,
+    scope: &Scope,
+    target: &Target,
+) -> Result<(Deed, Option<Period>), EvalError> {
     let deed = ready_action(action, leaf.sudo.as_ref(), scope, target)?;
     let timeout = leaf.timeout().map(|timeout| timeout.period(scope)).transpose()?;
     Ok((deed, timeout))
 }
 
-fn finished_try(finished: &Finished, acted: &dyn Fn(ActionEnd, Output, Output, Period, bool) -> Event) -> (Event, Try) {
-    let end = match finished.ended {
+/// An action that ended.
+pub(super) struct Acted {
+    end: ActionEnd,
+    /// What is wrong with its end, if anything.
+    wrong: Option<String>,
+    reply: Reply,
+    took: Period,
+    output_cut: bool,
+}
+
+pub(super) fn ended(ended: Ended) -> ActionEnd {
+    match ended {
         Ended::Exited(code) => ActionEnd::Exited(code),
         Ended::TimedOut => ActionEnd::TimedOut,
         Ended::Cancelled => ActionEnd::Cancelled,
-    };
+    }
+}
+
+pub(super) fn finished_try(finished: &Finished) -> Acted {
+    let end = ended(finished.ended);
     let exit = match finished.ended {
         Ended::Exited(code) => code,
         Ended::TimedOut | Ended::Cancelled => -1,
@@ -216,9 +320,8 @@ fn finished_try(finished: &Finished, acted: &dyn Fn(ActionEnd, Output, Output, P
     let wrong = (end != ActionEnd::Exited(0)).then(|| end.to_string());
     let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&finished.stderr).into_owned();
-    let event =
-        acted(end, Output::inline(stdout.clone()), Output::inline(stderr.clone()), finished.took, finished.output_cut);
-    (event, Try::Acted(wrong, Box::new(Reply::Command { exit, stdout, stderr })))
+    let reply = Reply::Command { exit, stdout, stderr };
+    Acted { end, wrong, reply, took: finished.took, output_cut: finished.output_cut }
 }
 
 fn fault_try(fault: Fault) -> Try {

@@ -13,6 +13,8 @@ pub enum Ending {
     Declined,
     /// Stopped with steps in doubt.
     InDoubt,
+    /// Another run holds the lock of a host, or took it.
+    Locked,
     /// The state could not be written.
     Unwritable,
     /// Interrupted.
@@ -28,6 +30,7 @@ impl Ending {
             Self::Precondition => 3,
             Self::Declined => 4,
             Self::InDoubt => 5,
+            Self::Locked => 6,
             Self::Unwritable => 9,
             Self::Interrupted => 130,
         }

@@ -98,7 +98,11 @@ impl Stage<'_> {
             Ok(()) => match (&leaf.kind, from) {
                 (LeafKind::Action(action), From::Start) => self.action(unit, leaf, action, at, &scope).await?,
                 (LeafKind::Look { .. }, _) => self.look(unit, leaf, at).await?,
-                (LeafKind::Action(_), From::Checks) | (LeafKind::Checks, _) => self.checks(unit, leaf, at).await?,
+                (LeafKind::Action(_), From::Checks) => match self.uncaptured(leaf, at).await {
+                    Some(outcome) => Some(outcome),
+                    None => self.checks(unit, leaf, at).await?,
+                },
+                (LeafKind::Checks, _) => self.checks(unit, leaf, at).await?,
             },
         };
         let Some(outcome) = outcome else { return Ok(None) };
@@ -191,15 +195,15 @@ impl Stage<'_> {
         self.record(Event::ObservedBefore { at: at.clone(), observations }).await
     }
 
-    /// Keeps what later steps want of an action's result. `Some`: a capture failed.
-    pub(super) async fn capture(&self, leaf: &Leaf, at: &StepHost, reply: Reply) -> Flow<Option<Outcome>> {
+    /// Keeps what later steps want of an action's result. Gives why, when it cannot be had.
+    pub(super) async fn capture(&self, leaf: &Leaf, at: &StepHost, reply: &Reply) -> Flow<Option<String>> {
         if leaf.step.capture.is_empty() {
             return Ok(None);
         }
         let Some((unit, _)) = self.plan().leaf(&leaf.id) else { return Ok(None) };
         let observation = Observation {
             host: at.host.clone(),
-            reply,
+            reply: reply.clone(),
             took: Period::ZERO,
             rows: None,
             value: None,
@@ -208,19 +212,26 @@ impl Stage<'_> {
         self.capture_from(unit, leaf, at, &observation).await
     }
 
+    /// The failure of an action that ended well and whose captures failed, when the program died before it said so.
+    async fn uncaptured(&self, leaf: &Leaf, at: &StepHost) -> Option<Outcome> {
+        let captured = self.crew.recorder.state(|state| state.captured.get(at).cloned().unwrap_or_default()).await;
+        let missing = leaf.step.capture.iter().find(|(name, _)| !captured.contains_key(name))?;
+        Some(failed(FailureKind::Check, format!("capture {}: there is no value for it in what it wrote", missing.0)))
+    }
+
     async fn capture_from(
         &self,
         unit: &Unit,
         leaf: &Leaf,
         at: &StepHost,
         observation: &Observation,
-    ) -> Flow<Option<Outcome>> {
+    ) -> Flow<Option<String>> {
         for (name, expression) in &leaf.step.capture {
             let scope = self.scope_of(unit, at).await.with_observation(observation);
             let value = match expression.value(&scope).map(|value| serde_json::to_value(&value)) {
                 Ok(Ok(value)) => value,
-                Ok(Err(error)) => return Ok(Some(failed(FailureKind::Check, format!("capture {name}: {error}")))),
-                Err(error) => return Ok(Some(failed(FailureKind::Check, format!("capture {name}: {error}")))),
+                Ok(Err(error)) => return Ok(Some(format!("capture {name}: {error}"))),
+                Err(error) => return Ok(Some(format!("capture {name}: {error}"))),
             };
             self.record(Event::Captured { at: at.clone(), name: name.clone(), value }).await?;
         }
@@ -266,7 +277,7 @@ impl Stage<'_> {
             if outcome.is_none()
                 && let Some(broken) = self.capture_from(unit, leaf, at, &observation).await?
             {
-                return Ok(Some(broken));
+                return Ok(Some(failed(FailureKind::Check, broken)));
             }
             if let (Some(why), Reply::Nothing { reason: crate::vocab::observation::NoReply::Unreachable, .. }) =
                 (&outcome, &observation.reply)

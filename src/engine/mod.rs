@@ -10,6 +10,8 @@ pub mod check;
 pub mod ending;
 pub mod host;
 pub mod interrupt;
+mod learn;
+mod locks;
 pub mod look;
 pub mod options;
 pub mod perform;

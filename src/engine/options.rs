@@ -19,11 +19,15 @@ pub struct Options {
     pub reason: Option<String>,
     /// `--wait`: poll preconditions that do not hold.
     pub wait: Option<Period>,
+    /// `--wait-lock`: wait for locks that another run holds.
+    pub wait_lock: Option<Period>,
+    /// How long a host's lock outlives its last renewal; it is renewed three times in that time.
+    pub lease: Period,
     /// How many hosts are looked at or acted on at once.
     pub parallel: usize,
     /// `resume --retry`: failed actions are run again without asking.
     pub retry: bool,
-    /// The time between two looks of `--wait`.
+    /// The time between two looks of `--wait` and `--wait-lock`.
     pub wait_interval: Period,
     /// What a stopped command is given between TERM and KILL.
     pub grace: Period,
@@ -39,6 +43,8 @@ impl Default for Options {
             emergency: false,
             reason: None,
             wait: None,
+            wait_lock: None,
+            lease: Period::seconds(60),
             parallel: 64,
             retry: false,
             wait_interval: Period::seconds(2),

@@ -6,6 +6,7 @@ use super::ask::{Operator, Question, Response};
 use super::check::Checking;
 use super::ending::Ending;
 use super::interrupt::Interrupt;
+use super::locks::Locks;
 use super::look::Looker;
 use super::options::Options;
 use super::recorder::{RecordError, Recorder};
@@ -53,16 +54,34 @@ impl From<RecordError> for Halt {
 pub type Flow<T = ()> = Result<T, Halt>;
 
 /// Performs a plan whose run was opened (or resumed) in the recorder. Gives how this stretch ended; `Err` when the
-/// journal could not be written, with nothing sent after that.
+/// journal could not be written, with nothing sent after that, and the end of the stretch in it if it takes that still.
 pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
     let looker = Looker::new(crew.fleet, Some(crew.recorder), crew.options.parallel, crew.interrupt.stop());
     let scope = RunScope::new(crew.run.clone(), crew.options);
-    let stage = Stage { crew: &crew, looker: &looker, scope, questions: Arc::new(tokio::sync::Mutex::new(())) };
-    let (ending, why) = match stage.play().await {
+    let locks = Locks::new(&crew).await;
+    let questions = Arc::new(tokio::sync::Mutex::new(()));
+    let stage = Stage { crew: &crew, looker: &looker, locks: &locks, scope, questions };
+    let played = tokio::select! {
+        biased;
+        played = stage.play() => played,
+        never = locks.keep() => match never {},
+    };
+    let released = locks.release().await;
+    let (ending, why) = match played {
         Ok(()) => (Ending::Done, "everything was done, and every check holds".to_owned()),
         Err(Halt::End(ending, why)) => (ending, why),
-        Err(Halt::Record(error)) => return Err(error),
+        Err(Halt::Record(error)) => {
+            if let RecordError::Journal(failure) = &error
+                && failure.is_state_unwritable()
+            {
+                // a log that takes nothing new still takes the end; one that takes nothing at all has said so
+                let (exit, why) = (Ending::Unwritable.exit(), failure.to_string());
+                let _ = crew.recorder.record(Event::Stopped { exit, why }).await;
+            }
+            return Err(error);
+        }
     };
+    released?;
     // doubt outlives whatever else ended the stretch
     let (doubt, untouched) = crew
         .recorder
@@ -75,7 +94,7 @@ pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
     let over = match ending {
         Ending::Done => true,
         // nothing to go on from: the next try is a run of its own
-        Ending::Precondition | Ending::Declined => untouched,
+        Ending::Precondition | Ending::Declined | Ending::Locked => untouched,
         Ending::Failed => !crew.plan.changes,
         Ending::InDoubt | Ending::Unwritable | Ending::Interrupted => false,
     };
@@ -93,6 +112,7 @@ pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
 pub(super) struct Stage<'a> {
     pub(super) crew: &'a Crew<'a>,
     pub(super) looker: &'a Looker<'a>,
+    pub(super) locks: &'a Locks<'a>,
     pub(super) scope: RunScope,
     /// One question at a time, however many hosts have one.
     pub(super) questions: Arc<tokio::sync::Mutex<()>>,
@@ -111,8 +131,9 @@ impl Stage<'_> {
         Ok(self.crew.recorder.record(event).await?)
     }
 
-    /// Halts if the operator wants to stop.
+    /// Halts if a lock was lost, or the operator wants to stop.
     pub(super) fn go_on(&self) -> Flow {
+        self.locks.go_on()?;
         if self.crew.interrupt.is_raised() {
             return Err(Halt::End(Ending::Interrupted, "interrupted by the operator".to_owned()));
         }
@@ -150,6 +171,7 @@ impl Stage<'_> {
 
     async fn play(&self) -> Flow {
         let resumed = self.crew.recorder.state(|state| state.stretches > 1).await;
+        self.locks.take().await?;
         let mut interrupted_by_talk = self.preconditions(if resumed { Moment::Resume } else { Moment::Start }).await?;
         interrupted_by_talk |= self.warnings().await?;
         if self.plan().changes {

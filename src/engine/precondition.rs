@@ -18,6 +18,8 @@ impl Stage<'_> {
             return Ok(false);
         };
         self.record(Event::WaitStarted { limit }).await?;
+        // whoever else is to run on these hosts meanwhile, may
+        self.locks.release().await?;
         let started = tokio::time::Instant::now();
         while !self.allowed(&broken) {
             let left = limit.get().saturating_sub(started.elapsed());
@@ -36,7 +38,8 @@ impl Stage<'_> {
             self.go_on()?;
             broken = self.look_at_all(&|_| true).await.into_iter().filter_map(broken_one).collect();
         }
-        // once more, for the record; what it says counts
+        self.locks.take().await?;
+        // once more, for the record and with the hosts locked; what it says counts
         let broken = self.judge_all(Moment::Waiting, &|_| true).await?;
         self.override_or_halt(&broken).await?;
         Ok(false)

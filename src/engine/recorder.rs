@@ -1,4 +1,4 @@
-//! The one writer: what it is not told did not happen, what it could not write nobody is shown.
+//! The one writer: what it is not told did not happen; what it could not write is shown as just that.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 
 use crate::event::{Event, IllegalEvent, Observer, Progress, RunState};
 use crate::journal::{EventLog, JournalError};
-use crate::vocab::{Clock, Masker};
+use crate::vocab::{Clock, Masker, StepHost};
 
 /// Why an event could not be recorded. Either way the run must not go on.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,8 @@ struct Inner {
     state: RunState,
     log: Box<dyn EventLog>,
     clock: Arc<dyn Clock>,
+    /// What ended and could not be written down.
+    unrecorded: Vec<(StepHost, String)>,
 }
 
 impl Recorder {
@@ -44,7 +46,7 @@ impl Recorder {
         masker: Masker,
     ) -> Self {
         Self {
-            inner: Arc::new(Mutex::new(Inner { state, log, clock })),
+            inner: Arc::new(Mutex::new(Inner { state, log, clock, unrecorded: Vec::new() })),
             observers: observers.into(),
             masker: Arc::new(masker),
         }
@@ -60,8 +62,18 @@ impl Recorder {
         let event = self.masked(event);
         let mut inner = self.inner.lock().await;
         let at = inner.clock.now();
+        let end = event.end().map(|(at, end)| (at.clone(), end));
         // the log refuses what its own fold of the table refuses; what it gives back is what a resume will read
-        let written = inner.log.append(at, event)?;
+        let written = match inner.log.append(at, event) {
+            Ok(written) => written,
+            Err(error) => {
+                if let Some((at, end)) = end {
+                    self.progress(&Progress::Unrecorded { at: at.clone(), end: end.clone() });
+                    inner.unrecorded.push((at, end));
+                }
+                return Err(error.into());
+            }
+        };
         inner.state.apply(at, &written)?;
         for observer in self.observers.iter() {
             observer.event(at, &written, &inner.state);
@@ -74,6 +86,11 @@ impl Recorder {
         for observer in self.observers.iter() {
             observer.progress(progress);
         }
+    }
+
+    /// What ended and could not be written down: people must be told, for the journal cannot tell them.
+    pub async fn unrecorded(&self) -> Vec<(StepHost, String)> {
+        self.inner.lock().await.unrecorded.clone()
     }
 
     /// Reads the state.

@@ -3,6 +3,7 @@
 use super::ask::{Question, Response};
 use super::check::Checking;
 use super::ending::Ending;
+use super::learn::Learned;
 use super::perform::{Flow, Halt, Stage};
 use super::trouble::recheckable;
 use crate::event::{Choice, Event, FailureKind, Outcome, StepState};
@@ -13,34 +14,25 @@ use crate::vocab::{HostName, StepHost, Verdict};
 impl Stage<'_> {
     /// Settles every step in doubt and decides about every failed action, one after the other.
     ///
-    /// In doubt: the runbook's `repeatable` runs it again, its `settle` decides, else a person does. A failed action:
-    /// `repeatable` or `--retry` runs it again, else a person chooses; without a terminal nothing is run twice.
-    /// (Asking the host itself, by the receipt that an action leaves there, belongs in front of all this.)
+    /// In doubt: the host is asked, by the receipt that the action left there. When that does not tell, the runbook's
+    /// `repeatable` runs it again, its `settle` decides, else a person does. A failed action: `repeatable` or `--retry`
+    /// runs it again, else a person chooses; without a terminal nothing is run twice.
     pub(super) async fn settle(&self) -> Flow {
         for unit in &self.plan().units {
             for host in &unit.hosts {
                 for leaf in &unit.leaves {
                     let at = StepHost::new(leaf.id.clone(), host.clone());
+                    self.learn_undo(unit, leaf, &at).await?;
                     let state = self.crew.recorder.state(|state| state.step(&at).clone()).await;
                     match state {
-                        StepState::Running { .. } => {
-                            let why = "the program ended before its outcome was written".to_owned();
-                            self.record(Event::StepEnded { at: at.clone(), outcome: Outcome::InDoubt { why } }).await?;
+                        StepState::Running { .. } | StepState::Ended { outcome: Outcome::InDoubt { .. }, .. } => {
                             self.settle_doubt(unit, leaf, &at).await?;
                         }
-                        StepState::Ended { outcome: Outcome::InDoubt { .. }, .. } => {
-                            self.settle_doubt(unit, leaf, &at).await?;
-                        }
-                        StepState::Acted { ref end, .. } if !super::host::well(leaf, end) => {
-                            let outcome = super::host::failed(FailureKind::Action, end.to_string());
-                            self.record(Event::StepEnded { at: at.clone(), outcome }).await?;
-                            let state = self.crew.recorder.state(|state| state.step(&at).clone()).await;
-                            self.decide_failed(unit, leaf, &at, &state).await?;
-                        }
+                        StepState::Acted { .. } => self.decide_acted(unit, leaf, &at).await?,
                         StepState::Ended { outcome: Outcome::Failed { kind: FailureKind::Action, .. }, .. } => {
                             self.decide_failed(unit, leaf, &at, &state).await?;
                         }
-                        StepState::NotStarted | StepState::Acted { .. } | StepState::Ended { .. } => {}
+                        StepState::NotStarted | StepState::Ended { .. } => {}
                     }
                 }
             }
@@ -50,7 +42,16 @@ impl Stage<'_> {
 
     async fn settle_doubt(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
         self.go_on()?;
-        if let Some(reason) = repeatable(leaf) {
+        let (why, may_run) = match self.learn(unit, leaf, at).await? {
+            Learned::Acted => return self.decide_acted(unit, leaf, at).await,
+            Learned::NeverStarted => return self.never_started(at).await,
+            Learned::Doubt(why) => (why, false),
+            Learned::Unasked(why) => (why, true),
+        };
+        // an interrupt ends the question, and answers nothing
+        self.go_on()?;
+        self.record(Event::StepEnded { at: at.clone(), outcome: Outcome::InDoubt { why: why.clone() } }).await?;
+        if let Some(reason) = repeatable(leaf).filter(|_| !may_run) {
             self.record(Event::Chosen { at: at.clone(), choice: Choice::Retry, reason: reason.to_owned() }).await?;
             return self.settled(at, false, reason.to_owned()).await;
         }
@@ -64,7 +65,6 @@ impl Stage<'_> {
                 }
             }
         }
-        let why = "it was sent, and its outcome is not known".to_owned();
         let choices = vec![Choice::Done, Choice::NotDone, Choice::Stop];
         match self.ask(Question::InDoubt { at: at.clone(), why, choices }).await? {
             Response::Chose(choice @ (Choice::Done | Choice::NotDone), reason) => {
@@ -79,6 +79,19 @@ impl Stage<'_> {
                 ))
             }
         }
+    }
+
+    /// An action that ended badly is decided about; one that ended well has its checks before it.
+    async fn decide_acted(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
+        let state = self.crew.recorder.state(|state| state.step(at).clone()).await;
+        let StepState::Acted { end, .. } = &state else { return Ok(()) };
+        if super::host::well(leaf, end) {
+            return Ok(());
+        }
+        let outcome = super::host::failed(FailureKind::Action, end.to_string());
+        self.record(Event::StepEnded { at: at.clone(), outcome }).await?;
+        let state = self.crew.recorder.state(|state| state.step(at).clone()).await;
+        self.decide_failed(unit, leaf, at, &state).await
     }
 
     async fn look_whether_done(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, check: &crate::model::Check) -> Verdict {

@@ -5,9 +5,9 @@ use tokio::sync::Semaphore;
 use super::check::Checking;
 use super::ending::Ending;
 use super::perform::{Flow, Halt, Stage};
-use crate::event::{Event, HostVerdict, Moment, Outcome, Progress, StepState};
+use crate::event::{Event, FailureKind, HostVerdict, Moment, Outcome, Progress, StepState};
 use crate::model::Then;
-use crate::plan::{Floor, Unit};
+use crate::plan::{Floor, Leaf, Unit};
 use crate::vocab::{HostName, Period, StepHost};
 
 impl Stage<'_> {
@@ -94,6 +94,21 @@ impl Stage<'_> {
     /// The hosts of a unit whose latest outcome is a failure.
     async fn failures(&self, unit: &Unit) -> Vec<HostName> {
         self.crew.recorder.state(|state| state.failed_hosts(unit.leaves.iter().map(|leaf| &leaf.id))).await
+    }
+
+    /// Those of `hosts` that were reached and where an action did not start.
+    async fn refusing(&self, unit: &Unit, hosts: &[HostName]) -> Vec<HostName> {
+        let refused = |outcome: &Outcome| matches!(outcome, Outcome::Failed { kind: FailureKind::NotStarted, .. });
+        self.crew
+            .recorder
+            .state(|state| {
+                let refuses = |host: &&HostName| {
+                    let at = |leaf: &Leaf| StepHost::new(leaf.id.clone(), (*host).clone());
+                    unit.leaves.iter().any(|leaf| state.step(&at(leaf)).outcome().is_some_and(refused))
+                };
+                hosts.iter().filter(refuses).cloned().collect()
+            })
+            .await
     }
 
     /// Takes a unit over its hosts. `fresh`: the preconditions were judged just now.
@@ -231,7 +246,8 @@ impl Stage<'_> {
             if failed.len() <= unit.max_failures {
                 return Ok(());
             }
-            // an interrupt explains failures better than the budget does
+            // a lock that was lost, or an interrupt, explains failures better than the budget does
+            self.locks.verify(&self.refusing(unit, &failed).await).await?;
             self.go_on()?;
             let mut standing = None;
             // this batch's failures are decided about first

@@ -1,12 +1,14 @@
 //! Guided failure: a person chooses what becomes of a host that failed.
 
 use super::ask::{Question, Response};
+use super::attempt::ended;
+use super::learn::{both, undo_step};
 use super::perform::{Flow, Stage};
-use crate::event::{ActionEnd, Choice, Event, FailureKind, Outcome, Output, StepState};
+use crate::event::{Choice, Event, FailureKind, Outcome, Output, StepState};
 use crate::plan::deed::ready_command;
 use crate::plan::{Leaf, Unit};
-use crate::transport::{Act, Ended};
-use crate::vocab::{HostName, StepHost, StepId};
+use crate::transport::Act;
+use crate::vocab::{HostName, StepHost};
 
 impl Stage<'_> {
     /// The first host of `batch` whose failure is still to be decided about, with the leaf it failed at.
@@ -118,32 +120,17 @@ impl Stage<'_> {
                 return self.record(Event::Noted { at: Some(at.clone()), text: format!("undo: {error}") }).await;
             }
         };
+        if let Err((_, why)) = self.locks.ensure(&at.host).await? {
+            return self.record(Event::Noted { at: Some(at.clone()), text: format!("undo: {why}") }).await;
+        }
         self.record(Event::UndoStarted { at: at.clone(), command: command.shown() }).await?;
-        let tries = self.crew.recorder.state(|state| state.step(at).attempts()).await;
-        let act = Act {
-            run: self.crew.run.clone(),
-            // a receipt of its own: an undo is not the step
-            step: StepId::new(format!("{}/undo", at.step)),
-            attempt: tries.max(1),
-            command,
-            timeout: None,
-            grace: self.crew.options.grace,
-            cancel: self.crew.interrupt.stop(),
-            output: self.sink(at),
-        };
-        let (end, output) = match self.crew.fleet.act(target, act).await {
-            Ok(finished) => {
-                let mut text = String::from_utf8_lossy(&finished.stdout).into_owned();
-                text.push_str(&String::from_utf8_lossy(&finished.stderr));
-                let end = match finished.ended {
-                    Ended::Exited(code) => ActionEnd::Exited(code),
-                    Ended::TimedOut => ActionEnd::TimedOut,
-                    Ended::Cancelled => ActionEnd::Cancelled,
-                };
-                (Some(end), text)
-            }
-            Err(fault) => (None, fault.to_string()),
-        };
+        let undos = self.crew.recorder.state(|state| state.undos.get(at).map_or(1, |undo| undo.started)).await;
+        let act = self.act(at, undo_step(at), undos, command, None).await;
+        let (end, output) =
+            match self.minding(at, undos, |notices| self.crew.fleet.act(target, Act { notices, ..act })).await? {
+                Ok(finished) => (Some(ended(finished.ended)), both(&finished.stdout, &finished.stderr)),
+                Err(fault) => (None, fault.to_string()),
+            };
         self.record(Event::UndoEnded { at: at.clone(), end, output: Output::inline(output) }).await
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::opening::{Opened, OperatorEntry, Resumed};
 use super::outcome::{ActionEnd, Outcome};
-use crate::vocab::{Digest, HostName, Observation, Period, StepHost, StepId, Verdict};
+use crate::vocab::{Digest, Holder, HostName, Loss, Observation, Period, StepHost, StepId, Verdict};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +18,46 @@ pub enum Event {
     Opened(Box<Opened>),
     /// Somebody resumed the run: a new stretch began.
     Resumed(Box<Resumed>),
+
+    /// The run locked hosts: all that it could reach, or one whose turn came later.
+    HostsLocked {
+        /// The hosts.
+        hosts: Vec<LockedHost>,
+        /// The hosts that could not be locked yet; that is tried again before anything is sent to one of them.
+        left_out: Vec<Unlocked>,
+    },
+    /// Another run holds the lock of a host.
+    LockRefused {
+        /// The host.
+        host: HostName,
+        /// Who holds it.
+        holder: Holder,
+        /// How long the run waits for it at most (`--wait-lock`); none when it does not.
+        wait: Option<Period>,
+    },
+    /// The run does not hold the lock of a host any more. Nothing is started after this.
+    LockLost {
+        /// The host.
+        host: HostName,
+        /// Where it went.
+        loss: Loss,
+    },
+    /// The run gave its locks back.
+    LocksReleased {
+        /// The hosts.
+        hosts: Vec<HostName>,
+        /// Those that could not be told; there the lock ends by itself.
+        not_told: Vec<Unlocked>,
+    },
+    /// A person broke the lock of a host (`runbook locks break`).
+    LockBroken {
+        /// The host.
+        host: HostName,
+        /// Who held it.
+        holder: Holder,
+        /// Why it was broken.
+        reason: String,
+    },
 
     /// A precondition was evaluated.
     PreconditionJudged {
@@ -151,6 +191,32 @@ pub enum Event {
         kind: ActionKind,
         /// The exact command, secrets as placeholders.
         command: String,
+        /// The user it runs as on the host, where the plan names one: its receipt is in that user's home.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+    },
+    /// The connection broke after an action was sent; it is being made anew. The action goes on meanwhile.
+    ConnectionLost {
+        /// Where.
+        at: StepHost,
+        /// What is known of the action.
+        reason: String,
+    },
+    /// The host answered again, and what became of the action is known.
+    ConnectionRegained {
+        /// Where.
+        at: StepHost,
+        /// After how long.
+        after: Period,
+    },
+    /// The host was asked what became of an action that was sent before.
+    ReceiptRead {
+        /// Where.
+        at: StepHost,
+        /// The try.
+        attempt: u32,
+        /// What its receipt says.
+        found: Found,
     },
     /// An action ended. Written and synced before anyone is told.
     StepActed {
@@ -299,6 +365,63 @@ pub enum Event {
         /// Who.
         operator: OperatorEntry,
     },
+}
+
+impl Event {
+    /// What became of an action or a step, where that is what the event tells.
+    pub fn end(&self) -> Option<(&StepHost, String)> {
+        if let Self::StepActed { at, end, .. } = self {
+            return Some((at, end.to_string()));
+        }
+        if let Self::StepEnded { at, outcome } = self {
+            let why = outcome.why().map(|why| format!(": {why}")).unwrap_or_default();
+            return Some((at, format!("{}{why}", outcome.word())));
+        }
+        if let Self::UndoEnded { at, end: Some(end), .. } = self {
+            return Some((at, format!("undo: {end}")));
+        }
+        None
+    }
+}
+
+/// What an action's receipt on its host says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// It still runs, and is waited for.
+    Running,
+    /// It ended, then or while it was waited for.
+    Finished,
+    /// It never started; the host has been told that it never shall.
+    NeverStarted,
+    /// Nothing of it lives, and nobody wrote down how it ended.
+    Gone {
+        /// What is known.
+        why: String,
+    },
+    /// The host could not be asked.
+    Unasked {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A host that was locked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LockedHost {
+    /// The host.
+    pub host: HostName,
+    /// Its boot id at that time, which tells whether it was restarted since; `-` where it has none.
+    pub boot: String,
+}
+
+/// A host that was not locked, or not unlocked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unlocked {
+    /// The host.
+    pub host: HostName,
+    /// Why.
+    pub why: String,
 }
 
 /// When a precondition was evaluated.

@@ -10,9 +10,10 @@ pub mod outcome;
 pub mod state;
 
 pub use happening::{
-    AckHow, ActionKind, Answer, AskedWhat, Choice, Event, HostVerdict, Moment, Output, OverrideHow, StoredOutput,
+    AckHow, ActionKind, Answer, AskedWhat, Choice, Event, Found, HostVerdict, LockedHost, Moment, Output, OverrideHow,
+    StoredOutput, Unlocked,
 };
 pub use observer::{Observer, Progress};
 pub use opening::{HostEntry, Opened, OperatorEntry, Resumed, StepEntry, TextEntry};
 pub use outcome::{ActionEnd, FailureKind, Outcome};
-pub use state::{IllegalEvent, RunState, RunStatus, StepState};
+pub use state::{IllegalEvent, RunState, RunStatus, Sent, StepState, Undos};

@@ -16,7 +16,7 @@ pub trait Observer: Debug + Send + Sync {
     /// Something happened.
     fn event(&self, at: Timestamp, event: &Event, state: &RunState);
 
-    /// Something is going on. Not in the journal; may be dropped.
+    /// Something is going on. Not in the journal; may be dropped, but for what could not be recorded.
     fn progress(&self, progress: &Progress) {
         let _ = progress;
     }
@@ -56,6 +56,13 @@ pub enum Progress {
         why: String,
         /// How long it may still take.
         left: Period,
+    },
+    /// Something ended, and it could not be written down: what is told here is nowhere else.
+    Unrecorded {
+        /// Where.
+        at: StepHost,
+        /// How it ended.
+        end: String,
     },
     /// Something waits: a pause, a `wait` step, `--wait`, a retry's delay.
     Waiting {

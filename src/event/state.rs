@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::happening::{Event, OverrideHow};
+use super::happening::{Event, Found, OverrideHow};
 use super::opening::{Opened, StepEntry};
 use super::outcome::{ActionEnd, FailureKind, Outcome};
 use crate::vocab::{HostName, Observation, StepHost, StepId};
@@ -113,6 +113,12 @@ impl StepState {
                 | Outcome::Skipped { .. }
                 | Outcome::Excluded { .. } => None,
             },
+            // the host was asked later, and knew how the action had ended
+            (Self::Ended { attempt: started, outcome: Outcome::InDoubt { .. }, .. }, Turn::Act { attempt, end })
+                if attempt == started =>
+            {
+                Some(Self::Acted { attempt: *attempt, end: end.clone() })
+            }
             // a step ends after its action and checks
             (Self::Acted { attempt, end }, Turn::End { outcome }) => match outcome {
                 Outcome::Ok | Outcome::Failed { .. } | Outcome::Excluded { .. } | Outcome::Skipped { .. } => {
@@ -146,6 +152,32 @@ impl StepState {
             ) => None,
         }
     }
+}
+
+/// An action that was sent to a host, or was about to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The try.
+    pub attempt: u32,
+    /// The user it runs as there, where the plan names one.
+    pub user: Option<String>,
+    /// The host's boot id then, where the run had locked it: after another boot nothing follows from a receipt that is
+    /// not there.
+    pub boot: Option<String>,
+    /// Whether it is known what became of it: it ended, it never started, or nothing of it lives any more. As long as it
+    /// is not, the action must not be sent again without asking the host.
+    pub learned: bool,
+}
+
+/// A step's undos on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undos {
+    /// How many were sent, or were about to be.
+    pub started: u32,
+    /// The host's boot id at the last one, where the run had locked it.
+    pub boot: Option<String>,
+    /// The last one's end is not known.
+    pub running: bool,
 }
 
 /// Where the run as a whole is.
@@ -217,6 +249,10 @@ pub struct RunState {
     pub before: BTreeMap<StepHost, Vec<(usize, Observation)>>,
     /// Captured values.
     pub captured: BTreeMap<StepHost, BTreeMap<String, serde_json::Value>>,
+    /// The last action sent for each step@host.
+    pub sent: BTreeMap<StepHost, Sent>,
+    /// The undos of each step@host.
+    pub undos: BTreeMap<StepHost, Undos>,
     /// Preconditions that were overridden.
     pub overrides: BTreeMap<String, (OverrideHow, String)>,
     /// Warnings that were acknowledged.
@@ -225,6 +261,8 @@ pub struct RunState {
     pub stopped_rolls: BTreeMap<StepId, String>,
     /// Signals so far in this stretch.
     pub interrupts: u32,
+    /// The boot id of each host that was ever locked, as it was then; of the last time.
+    pub locked: BTreeMap<HostName, String>,
 }
 
 impl RunState {
@@ -240,10 +278,13 @@ impl RunState {
             steps: BTreeMap::new(),
             before: BTreeMap::new(),
             captured: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            undos: BTreeMap::new(),
             overrides: BTreeMap::new(),
             acknowledged: Vec::new(),
             stopped_rolls: BTreeMap::new(),
             interrupts: 0,
+            locked: BTreeMap::new(),
         })
     }
 
@@ -316,13 +357,37 @@ impl RunState {
             Event::ObservedBefore { at, observations } => {
                 self.before.insert(at.clone(), observations.clone());
             }
-            Event::StepStarted { at, attempt, .. } => {
+            Event::StepStarted { at, attempt, user, .. } => {
                 self.turn(at, "step-started", &Turn::Start { attempt: *attempt })?;
+                let boot = self.locked.get(&at.host).cloned();
+                self.sent.insert(at.clone(), Sent { attempt: *attempt, user: user.clone(), boot, learned: false });
             }
             Event::StepActed { at, attempt, end, .. } => {
                 self.turn(at, "step-acted", &Turn::Act { attempt: *attempt, end: end.clone() })?;
+                self.learned(at);
             }
-            Event::StepEnded { at, outcome } => self.turn(at, "step-ended", &Turn::End { outcome: outcome.clone() })?,
+            Event::StepEnded { at, outcome } => {
+                let running = matches!(self.step(at), StepState::Running { .. });
+                self.turn(at, "step-ended", &Turn::End { outcome: outcome.clone() })?;
+                if running && !matches!(outcome, Outcome::InDoubt { .. }) {
+                    // it is known never to have started
+                    self.learned(at);
+                }
+            }
+            Event::ReceiptRead { at, found, .. } => match found {
+                Found::Finished | Found::NeverStarted | Found::Gone { .. } => self.learned(at),
+                Found::Running | Found::Unasked { .. } => {}
+            },
+            Event::UndoStarted { at, .. } => {
+                let undo = self.undos.entry(at.clone()).or_default();
+                let boot = self.locked.get(&at.host).cloned();
+                *undo = Undos { started: undo.started + 1, boot, running: true };
+            }
+            Event::UndoEnded { at, .. } => {
+                if let Some(undo) = self.undos.get_mut(at) {
+                    undo.running = false;
+                }
+            }
             Event::Resolved { at, done, .. } => self.turn(at, "resolved", &Turn::Settle { done: *done })?,
             Event::Captured { at, name, value } => {
                 self.captured.entry(at.clone()).or_default().insert(name.clone(), value.clone());
@@ -331,8 +396,15 @@ impl RunState {
             Event::Stopped { exit, why } => self.status = RunStatus::Stopped { exit: *exit, why: why.clone() },
             Event::Ended { exit, why } => self.status = RunStatus::Ended { exit: *exit, why: why.clone() },
             Event::Abandoned { reason, .. } => self.status = RunStatus::Abandoned { reason: reason.clone() },
+            Event::HostsLocked { hosts, .. } => {
+                self.locked.extend(hosts.iter().map(|locked| (locked.host.clone(), locked.boot.clone())));
+            }
             // told to people and kept for the record; nothing follows from them
-            Event::PreconditionJudged { .. }
+            Event::LockRefused { .. }
+            | Event::LockLost { .. }
+            | Event::LocksReleased { .. }
+            | Event::LockBroken { .. }
+            | Event::PreconditionJudged { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }
             | Event::Asked { .. }
@@ -343,12 +415,12 @@ impl RunState {
             | Event::PauseStarted { .. }
             | Event::RollEnded { .. }
             | Event::RetryScheduled { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ConnectionRegained { .. }
             | Event::Observed { .. }
             | Event::CheckJudged { .. }
             | Event::Collected { .. }
             | Event::Chosen { .. }
-            | Event::UndoStarted { .. }
-            | Event::UndoEnded { .. }
             | Event::Noted { .. } => {}
         }
         self.last_at = at;
@@ -364,6 +436,12 @@ impl RunState {
             RunStatus::Stopped { .. } if from_outside => Ok(()),
             RunStatus::Stopped { .. } => Err(IllegalEvent::BetweenStretches),
             RunStatus::Ended { .. } | RunStatus::Abandoned { .. } => Err(IllegalEvent::Over),
+        }
+    }
+
+    fn learned(&mut self, at: &StepHost) {
+        if let Some(sent) = self.sent.get_mut(at) {
+            sent.learned = true;
         }
     }
 

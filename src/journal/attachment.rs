@@ -22,19 +22,49 @@ pub const LARGE_OUTPUT: usize = 32 * 1024;
 /// How much of a large output's beginning, and of its end, stays in the event.
 const KEPT_AT_EACH_END: usize = 4 * 1024;
 
+/// How much of an output's beginning, and of its end, stays when the disk is full. A byte may take six in JSON, and an
+/// outcome has two outputs.
+const CRAMPED_AT_EACH_END: usize = 2 * 1024;
+
+/// What is said of the rest of an output that there was no room for.
+const NOT_KEPT: &str = "not kept: there was no room for it";
+
+/// What became of a large output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It is whole in a file.
+    Whole,
+    /// There was no room for it: its ends are all that is left.
+    Ends,
+}
+
 /// Replaces each large output in `event` by its ends; `keep` gets the whole before.
-pub(super) fn spill<E>(event: &mut Event, mut keep: impl FnMut(&Digest, &str) -> Result<(), E>) -> Result<(), E> {
+pub(super) fn spill<E>(event: &mut Event, mut keep: impl FnMut(&Digest, &str) -> Result<Kept, E>) -> Result<(), E> {
     for output in outputs(event) {
         if output.stored.is_some() || output.text.len() <= LARGE_OUTPUT {
             continue;
         }
         let digest = Digest::of(output.text.as_bytes());
-        keep(&digest, &output.text)?;
-        let shortened = ends_of(&output.text, &digest);
-        let bytes = output.text.len() as u64;
-        *output = Output { text: shortened, stored: Some(StoredOutput { digest, bytes }) };
+        match keep(&digest, &output.text)? {
+            Kept::Whole => {
+                let shortened = ends_of(&output.text, KEPT_AT_EACH_END, &format!("whole in outputs/{digest}"));
+                let bytes = output.text.len() as u64;
+                *output = Output { text: shortened, stored: Some(StoredOutput { digest, bytes }) };
+            }
+            Kept::Ends => output.text = ends_of(&output.text, KEPT_AT_EACH_END, NOT_KEPT),
+        }
     }
     Ok(())
+}
+
+/// Cuts the outputs in `event` to what fits into the room that was taken for them, however they are written as JSON.
+pub(super) fn cramp(event: &mut Event) {
+    for output in outputs(event) {
+        if output.text.len() > 2 * CRAMPED_AT_EACH_END {
+            let what = output.stored.as_ref().map(|stored| format!("whole in outputs/{}", stored.digest));
+            output.text = ends_of(&output.text, CRAMPED_AT_EACH_END, what.as_deref().unwrap_or(NOT_KEPT));
+        }
+    }
 }
 
 /// The outputs in an event.
@@ -44,6 +74,11 @@ fn outputs(event: &mut Event) -> Vec<&mut Output> {
         Event::Collected { output, .. } | Event::UndoEnded { output, .. } => vec![output],
         Event::Opened(_)
         | Event::Resumed(_)
+        | Event::HostsLocked { .. }
+        | Event::LockRefused { .. }
+        | Event::LockLost { .. }
+        | Event::LocksReleased { .. }
+        | Event::LockBroken { .. }
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
         | Event::WaitStarted { .. }
@@ -62,6 +97,9 @@ fn outputs(event: &mut Event) -> Vec<&mut Output> {
         | Event::RetryScheduled { .. }
         | Event::Observed { .. }
         | Event::CheckJudged { .. }
+        | Event::ConnectionLost { .. }
+        | Event::ConnectionRegained { .. }
+        | Event::ReceiptRead { .. }
         | Event::Captured { .. }
         | Event::StepEnded { .. }
         | Event::Chosen { .. }
@@ -75,12 +113,12 @@ fn outputs(event: &mut Event) -> Vec<&mut Output> {
     }
 }
 
-fn ends_of(text: &str, digest: &Digest) -> String {
-    let head = &text[..text.floor_char_boundary(KEPT_AT_EACH_END)];
-    let tail = &text[text.ceil_char_boundary(text.len() - KEPT_AT_EACH_END)..];
+fn ends_of(text: &str, each: usize, rest: &str) -> String {
+    let head = &text[..text.floor_char_boundary(each)];
+    let tail = &text[text.ceil_char_boundary(text.len() - each)..];
     let left_out = text.len() - head.len() - tail.len();
     let newline = if head.ends_with('\n') { "" } else { "\n" };
-    format!("{head}{newline}… {left_out} bytes left out, whole in outputs/{digest} …\n{tail}")
+    format!("{head}{newline}… {left_out} bytes left out, {rest} …\n{tail}")
 }
 
 /// The texts that an event says are kept.
@@ -111,10 +149,15 @@ pub(super) fn put_texts(folder: &Folder, texts: &[(Digest, Vec<u8>)]) -> Result<
     folder::sync_directory(&folder.texts())
 }
 
-/// Writes an output into the folder and gets it onto the disk, name and all.
-pub(super) fn put_output(folder: &Folder, digest: &Digest, text: &str) -> Result<(), JournalError> {
-    folder::put_file(&folder.outputs().join(digest.as_str()), text.as_bytes())?;
-    folder::sync_directory(&folder.outputs())
+/// Writes an output into the folder and gets it onto the disk, name and all; unless there is no room for it.
+pub(super) fn put_output(folder: &Folder, digest: &Digest, text: &str) -> Result<Kept, JournalError> {
+    let put = folder::put_file(&folder.outputs().join(digest.as_str()), text.as_bytes())
+        .and_then(|()| folder::sync_directory(&folder.outputs()));
+    match put {
+        Ok(()) => Ok(Kept::Whole),
+        Err(failure) if failure.is_full() => Ok(Kept::Ends),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The first file that `record` names and that is not as it says, with its name in the folder.

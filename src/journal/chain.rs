@@ -72,20 +72,28 @@ impl Chain {
         Ok(record)
     }
 
-    /// Makes the next line (with its newline) and takes it.
-    pub(super) fn link(&mut self, at: Timestamp, event: &Event) -> Result<(Vec<u8>, Record), JournalError> {
-        let unrecordable = |why: String| JournalError::Unrecordable { why };
+    /// Makes the next line, with its newline.
+    pub(super) fn draft(&self, at: Timestamp, event: &Event) -> Result<Vec<u8>, JournalError> {
         let line =
             record::encode(self.records + 1, at, &self.head, event).map_err(|error| unrecordable(error.to_string()))?;
         if line.len() > LONGEST {
             return Err(unrecordable(Fault::TooLong.to_string()));
         }
+        Ok(line)
+    }
+
+    /// Takes a line as it was made.
+    pub(super) fn link(&mut self, line: &[u8]) -> Result<Record, JournalError> {
         match self.take(&line[..line.len() - 1]) {
-            Ok(record) => Ok((line, record)),
+            Ok(record) => Ok(record),
             Err(Refusal::Fault(Fault::Illegal(source))) => Err(JournalError::Illegal { source }),
             Err(Refusal::Fault(fault)) => Err(unrecordable(fault.to_string())),
             Err(Refusal::TooNew { format }) => Err(unrecordable(format!("format {format}"))),
             Err(Refusal::UnknownEvent { detail, .. }) => Err(unrecordable(detail)),
         }
     }
+}
+
+fn unrecordable(why: String) -> JournalError {
+    JournalError::Unrecordable { why }
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::integrity::Integrity;
 use crate::event::IllegalEvent;
 use crate::vocab::{Digest, RunId};
@@ -30,6 +32,14 @@ pub enum JournalError {
     NotADirectory {
         /// What is not.
         path: PathBuf,
+    },
+    /// Something else stands where a run keeps its folder or its journal.
+    #[error("{} is not {wanted}", path.display())]
+    NotARun {
+        /// Where.
+        path: PathBuf,
+        /// What should stand there.
+        wanted: &'static str,
     },
     /// There is no state directory to read from.
     #[error("no runs are kept in {}", path.display())]
@@ -87,11 +97,32 @@ pub enum JournalError {
         /// Where decoding it failed.
         detail: String,
     },
-    /// The journal was cut, grown or removed by somebody else while this program held it.
-    #[error("{} was changed or removed by another program during the run", path.display())]
+    /// The journal was cut or grown by somebody else while this program held it.
+    #[error("{} was changed by another program during the run", path.display())]
     Disturbed {
         /// The journal.
         path: PathBuf,
+    },
+    /// The journal is not in its place any more.
+    #[error("{} {fate}", path.display())]
+    Lost {
+        /// Its place.
+        path: PathBuf,
+        /// What became of it.
+        fate: Fate,
+    },
+    /// There is no room for what is to be begun and its end.
+    #[error("no room in {}: {needed} bytes are needed before anything is begun, {free} are free", path.display())]
+    NoRoom {
+        /// The directory of all runs.
+        path: PathBuf,
+        /// How much would have to be free.
+        needed: u64,
+        /// How much was.
+        free: u64,
+        /// What the operating system said.
+        #[source]
+        source: Arc<io::Error>,
     },
     /// The event cannot follow what is in the journal. A fault of this program; nothing was written.
     #[error("this event cannot be recorded")]
@@ -112,6 +143,33 @@ pub enum JournalError {
         /// The digest under which it should be there.
         digest: Digest,
     },
+}
+
+/// What became of a journal that is not in its place any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Its file was removed.
+    Removed,
+    /// Nothing is in its place: it was moved, or its file system was unmounted.
+    Gone,
+    /// Another file is in its place.
+    Replaced,
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Removed => "was removed during the run: the record of what was done is lost with it",
+            Self::Gone => {
+                "is not in its place any more: it was moved, or its file system was unmounted; \
+                 the record of what was done went with it"
+            }
+            Self::Replaced => {
+                "is another file than the one this run writes: it was replaced, or another file system is mounted over \
+                 it; the record of what was done is in the one before"
+            }
+        })
+    }
 }
 
 /// What was tried when the operating system refused.
@@ -167,8 +225,9 @@ impl JournalError {
                 }
                 Doing::Read => false,
             },
-            Self::NotADirectory { .. } => true,
-            Self::NoStore { .. }
+            Self::NotADirectory { .. } | Self::Lost { .. } | Self::NoRoom { .. } => true,
+            Self::NotARun { .. }
+            | Self::NoStore { .. }
             | Self::NoRun { .. }
             | Self::Exists { .. }
             | Self::Busy { .. }
@@ -182,6 +241,23 @@ impl JournalError {
         }
     }
 
+    /// Whether it is for want of room.
+    pub fn is_full(&self) -> bool {
+        let full =
+            |source: &io::Error| matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        matches!(self, Self::NoRoom { .. }) || matches!(self, Self::Io { source, .. } if full(source))
+    }
+
+    /// Whether the journal is removed, and nobody can go on from it.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost { fate: Fate::Removed, .. })
+    }
+
+    /// Whether the ends of what was begun can be written all the same.
+    pub(super) fn stops_only_what_is_new(&self) -> bool {
+        matches!(self, Self::NoRoom { .. } | Self::Lost { fate: Fate::Gone | Fate::Replaced, .. })
+    }
+
     /// Whether a journal is not what its writer wrote.
     pub fn is_corrupt(&self) -> bool {
         matches!(self, Self::Corrupt { .. } | Self::Disturbed { .. })
@@ -192,13 +268,19 @@ impl JournalError {
         matches!(self, Self::Busy { .. })
     }
 
+    /// The message with what the operating system said.
+    pub fn whole(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
+
     /// What a person can do about it, as a sentence; none where the message says it all.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Io { doing, source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    Some("make room on that file system; the run can be resumed then")
-                }
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("make room on that file system"),
                 io::ErrorKind::ReadOnlyFilesystem => {
                     Some("the file system is mounted read-only; choose another with --state-dir")
                 }
@@ -208,11 +290,21 @@ impl JournalError {
                 io::ErrorKind::PermissionDenied => {
                     Some("choose a directory you can write to with --state-dir, or use sudo")
                 }
-                _ if *doing == Doing::Sync => {
+                _ if *doing == Doing::Sync || source.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
                     Some("the disk may be failing: what the journal says last may not be on it; check the kernel's log")
                 }
                 _ => None,
             },
+            Self::NoRoom { .. } => Some(
+                "make room on that file system, then `runbook resume` goes on: the outcomes of what was begun are recorded",
+            ),
+            Self::Lost { fate: Fate::Removed, .. } => Some(
+                "nothing can be resumed from it: what is told above is all there is; look at the hosts before you run it again",
+            ),
+            Self::Lost { fate: Fate::Gone | Fate::Replaced, .. } => Some(
+                "bring it back to its place, then `runbook resume` goes on: the outcomes of what was begun are in it",
+            ),
+            Self::NotARun { .. } => Some("no run leaves it so: find out who put it there"),
             Self::NotADirectory { .. } => Some("choose another place with --state-dir"),
             Self::NoStore { .. } => Some("name the directory of earlier runs with --state-dir"),
             Self::Busy { .. } => Some("wait until it is done; `runbook audit show` can be used meanwhile"),

@@ -64,15 +64,20 @@ impl Store {
         Ok(self.list()?.into_iter().filter(RunListing::is_unfinished).collect())
     }
 
+    /// When a run was opened, as far as its first record can be read.
+    pub(super) fn opened_at(&self, run: &RunId) -> Option<Timestamp> {
+        let folder = Folder::new(self.folder(run));
+        let file = reader::open(&folder).ok()?;
+        Some(first_record(&folder.journal(), &file).ok()?.at)
+    }
+
     /// One run at a glance.
     pub fn glance(&self, run: RunId) -> RunListing {
-        let folder = Folder::new(self.folder(&run));
-        match reader::open(&folder) {
-            Ok(file) => RunListing {
-                running: folder::is_locked(&file),
-                summary: summarise(&folder.journal(), &run, &file),
-                run,
-            },
+        let opened = self.existing(&run).and_then(|folder| Ok((folder.journal(), reader::open(&folder)?)));
+        match opened {
+            Ok((path, file)) => {
+                RunListing { running: folder::is_locked(&file), summary: summarise(&path, &run, &file), run }
+            }
             Err(error) => RunListing { run, running: false, summary: Err(error) },
         }
     }
@@ -172,6 +177,11 @@ fn status_after(event: &Event) -> Option<RunStatus> {
         // these can only stand in an open stretch
         Event::Opened(_)
         | Event::Resumed(_)
+        | Event::HostsLocked { .. }
+        | Event::LockRefused { .. }
+        | Event::LockLost { .. }
+        | Event::LocksReleased { .. }
+        | Event::LockBroken { .. }
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
         | Event::WaitStarted { .. }
@@ -191,6 +201,9 @@ fn status_after(event: &Event) -> Option<RunStatus> {
         | Event::RetryScheduled { .. }
         | Event::Observed { .. }
         | Event::CheckJudged { .. }
+        | Event::ConnectionLost { .. }
+        | Event::ConnectionRegained { .. }
+        | Event::ReceiptRead { .. }
         | Event::Captured { .. }
         | Event::Collected { .. }
         | Event::StepEnded { .. }

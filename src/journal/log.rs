@@ -13,7 +13,8 @@ pub trait EventLog: Send {
     ///
     /// Large outputs are moved beside the journal, with their beginning and end left in the event. When this returns,
     /// an event that a resume depends on is on the disk. After a failure to write, every later call gives the same
-    /// failure.
+    /// failure; but for want of room, or when the log is not in its place any more, the ends of what was begun are still
+    /// taken.
     fn append(&mut self, at: Timestamp, event: Event) -> Result<Event, JournalError>;
 
     /// Keeps texts by their digests, for a resume with accepted changes: before the event that names them.
@@ -45,6 +46,8 @@ impl Durability {
             // before an action
             | Event::StepStarted { .. }
             | Event::UndoStarted { .. }
+            // what the host said, once and for all
+            | Event::ReceiptRead { .. }
             // after an outcome
             | Event::StepActed { .. }
             | Event::Captured { .. }
@@ -52,10 +55,15 @@ impl Durability {
             | Event::UndoEnded { .. }
             // the ends of a stretch
             | Event::Interrupted { .. }
+            | Event::LockLost { .. }
+            | Event::LockBroken { .. }
             | Event::Stopped { .. }
             | Event::Ended { .. } => Self::Now,
             // `observed-before` is here because it is of use only once `step-started` is written behind it
             Event::ObservedBefore { .. }
+            | Event::HostsLocked { .. }
+            | Event::LockRefused { .. }
+            | Event::LocksReleased { .. }
             | Event::PreconditionJudged { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }
@@ -67,6 +75,8 @@ impl Durability {
             | Event::RollStopped { .. }
             | Event::RollEnded { .. }
             | Event::RetryScheduled { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ConnectionRegained { .. }
             | Event::Observed { .. }
             | Event::CheckJudged { .. }
             | Event::Collected { .. }

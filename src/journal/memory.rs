@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::attachment;
+use super::attachment::{self, Kept};
 use super::chain::Chain;
 use super::error::{Doing, JournalError};
 use super::log::EventLog;
@@ -45,7 +45,8 @@ impl MemoryLog {
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
-    /// An empty log whose `number`th append from 1 and every later one fails: the disk is full.
+    /// An empty log whose `number`th append from 1 and every later one fails: the disk is full, and had no room to take
+    /// beforehand.
     pub fn full_at(number: usize) -> Self {
         let log = Self::new();
         log.lock().appends_until_full = Some(number.saturating_sub(1));
@@ -88,9 +89,10 @@ impl EventLog for MemoryLog {
         }
         attachment::spill(&mut event, |digest, text| {
             inner.kept.insert(digest.clone(), text.as_bytes().to_vec());
-            Ok::<(), JournalError>(())
+            Ok::<_, JournalError>(Kept::Whole)
         })?;
-        let (_, record) = inner.chain.link(at, &event)?;
+        let line = inner.chain.draft(at, &event)?;
+        let record = inner.chain.link(&line)?;
         let written = record.event.clone();
         inner.records.push(record);
         Ok(written)

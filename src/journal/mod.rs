@@ -9,7 +9,7 @@
 //!
 //! Apart from the engine because everything that comes after a run (resume, audit, the next program's version) lives
 //! on these files alone. The writer is strict with itself: what it cannot read back it does not write, what it could
-//! not sync it does not claim. The reader believes nothing.
+//! not sync it does not claim, and it begins nothing whose end would have no room. The reader believes nothing.
 //!
 //! Not guaranteed: see [`Integrity`] for what a chain cannot show, and [`Journal`] for what a disk can break.
 
@@ -24,6 +24,7 @@ mod log;
 mod memory;
 mod reader;
 mod record;
+mod room;
 mod store;
 mod writer;
 
@@ -31,7 +32,7 @@ mod writer;
 mod tests;
 
 pub use attachment::LARGE_OUTPUT;
-pub use error::{Doing, JournalError};
+pub use error::{Doing, Fate, JournalError};
 pub use finding::FindError;
 pub use integrity::{Fault, FileFault, Integrity};
 pub use listing::{RunListing, RunSummary};

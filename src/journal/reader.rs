@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
+use rustix::io::Errno;
+
 use super::attachment;
 use super::chain::Chain;
 use super::error::{Doing, JournalError};
@@ -80,6 +82,11 @@ pub(super) fn not_opened(folder: &Folder, doing: Doing, error: io::Error) -> Jou
     if error.kind() == io::ErrorKind::NotFound && folder.path().is_dir() {
         let why = Fault::NoOpening;
         return JournalError::Corrupt { path, integrity: Box::new(Integrity::Broken { record: 1, why }) };
+    }
+    // a link, a directory, a pipe: it was not opened because of what it is
+    let errors = [Errno::LOOP, Errno::ISDIR, Errno::NXIO].map(Errno::raw_os_error);
+    if error.kind() == io::ErrorKind::InvalidInput || error.raw_os_error().is_some_and(|code| errors.contains(&code)) {
+        return JournalError::NotARun { path, wanted: "a plain file" };
     }
     doing.on(&path)(error)
 }

@@ -148,7 +148,7 @@ impl Store {
         attachment::read(&Folder::new(self.folder(run)).outputs(), digest)
     }
 
-    /// The ids of all runs, newest first.
+    /// The ids of all runs, newest first by the clock at their start.
     pub fn runs_newest_first(&self) -> Result<Vec<RunId>, JournalError> {
         let path = self.runs();
         let entries = fs::read_dir(&path).map_err(Doing::Read.on(&path))?;
@@ -161,6 +161,10 @@ impl Store {
             }
         }
         runs.sort_by(|a, b| b.cmp(a));
+        // an id tells the second only
+        for same in runs.chunk_by_mut(|a, b| a.second() == b.second()).filter(|same| same.len() > 1) {
+            same.sort_by_cached_key(|run| std::cmp::Reverse(self.opened_at(run)));
+        }
         Ok(runs)
     }
 
@@ -168,11 +172,11 @@ impl Store {
         self.root.join("runs")
     }
 
-    fn existing(&self, run: &RunId) -> Result<Folder, JournalError> {
+    pub(super) fn existing(&self, run: &RunId) -> Result<Folder, JournalError> {
         let path = self.folder(run);
         match fs::symlink_metadata(&path) {
             Ok(found) if found.is_dir() => Ok(Folder::new(path)),
-            Ok(_) => Err(JournalError::NotADirectory { path }),
+            Ok(_) => Err(JournalError::NotARun { path, wanted: "the folder of a run" }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(JournalError::NoRun { run: run.clone() }),
             Err(error) => Err(Doing::Read.on(&path)(error)),
         }

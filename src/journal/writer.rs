@@ -1,21 +1,23 @@
 //! The one writer of a run's journal.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::attachment;
 use super::chain::Chain;
-use super::error::{Doing, JournalError};
+use super::error::{Doing, Fate, JournalError};
 use super::folder::{self, Folder};
 use super::integrity::Integrity;
 use super::log::{Durability, EventLog};
 use super::reader::{self, Holder, Replay};
 use super::record::LONGEST;
+use super::room::{self, Part, Room};
 use crate::event::{Event, Opened};
 use crate::vocab::{Digest, RunId};
 
@@ -35,6 +37,12 @@ pub struct Journal {
     chain: Chain,
     /// The length of the records together.
     length: u64,
+    /// The device and number of the file, to know it by in its place.
+    identity: (u64, u64),
+    /// The room that is taken behind the end.
+    room: Room,
+    /// The failure after which nothing new is begun any more; the ends of what was begun are still written.
+    closing: Option<JournalError>,
     /// The failure after which nothing is written any more.
     poison: Option<JournalError>,
     /// What a torn end was and where it is kept.
@@ -86,10 +94,17 @@ impl Journal {
         let file = folder::make_file(&path)?;
         lock(&file, &run, &path)?;
         let chain = Chain::new(Some(run.clone()));
-        let mut journal = Self { folder: folder.clone(), run, file, chain, length: 0, poison: None, torn: None };
+        let mut journal = Self::over(folder.clone(), run, file, chain, 0)?;
         journal.append(at, Event::Opened(Box::new(opened)))?;
         folder::sync_directory(folder.path())?;
         Ok(journal)
+    }
+
+    fn over(folder: Folder, run: RunId, file: File, chain: Chain, length: u64) -> Result<Self, JournalError> {
+        let found = file.metadata().map_err(Doing::Open.on(&folder.journal()))?;
+        let room = Room::new(chain.state());
+        let identity = identity(&found);
+        Ok(Self { folder, run, file, chain, length, identity, room, closing: None, poison: None, torn: None })
     }
 
     /// Says that the folder has got its own name.
@@ -112,7 +127,7 @@ impl Journal {
         }
         let chain = Chain::at(run.clone(), replay.records.len() as u64, replay.head.clone(), replay.state.clone());
         let length = replay.bytes;
-        let mut journal = Self { folder, run: run.clone(), file, chain, length, poison: None, torn: None };
+        let mut journal = Self::over(folder, run.clone(), file, chain, length)?;
         if let Integrity::Torn { bytes, at_record } = replay.integrity {
             let kept = journal.cut_torn_end()?;
             journal.torn = Some(format!(
@@ -154,17 +169,47 @@ impl Journal {
         self.folder.journal()
     }
 
-    /// Refuses when an earlier write failed, or when the file is not as the last write left it.
-    fn check(&self) -> Result<(), JournalError> {
+    /// Refuses what can no longer be written: everything when an earlier write failed or the file is not as the last
+    /// write left it, what is new when there is no room, or when the file is not where a resume would look for it.
+    fn check(&mut self, part: Part) -> Result<(), JournalError> {
         if let Some(failure) = &self.poison {
             return Err(failure.clone());
         }
+        self.look_at_file()?;
+        if self.closing.is_none()
+            && let Err(failure) = self.look_at_place()
+        {
+            self.closing = Some(failure);
+        }
+        match &self.closing {
+            Some(failure) if part == Part::New => Err(failure.clone()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn look_at_file(&self) -> Result<(), JournalError> {
         let path = self.path();
         let found = self.file.metadata().map_err(Doing::Write.on(&path))?;
-        if found.len() != self.length || found.nlink() == 0 {
+        if found.nlink() == 0 {
+            return Err(JournalError::Lost { path, fate: Fate::Removed });
+        }
+        if found.len() != self.length {
             return Err(JournalError::Disturbed { path });
         }
         Ok(())
+    }
+
+    /// Writing into a file goes on working when nobody will find it any more.
+    fn look_at_place(&self) -> Result<(), JournalError> {
+        let path = self.path();
+        match std::fs::symlink_metadata(&path) {
+            Ok(found) if identity(&found) == self.identity => Ok(()),
+            Ok(_) => Err(JournalError::Lost { path, fate: Fate::Replaced }),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Err(JournalError::Lost { path, fate: Fate::Gone })
+            }
+            Err(error) => Err(Doing::Open.on(&path)(error)),
+        }
     }
 
     fn write(&mut self, at: Timestamp, mut event: Event) -> Result<Event, JournalError> {
@@ -175,7 +220,15 @@ impl Journal {
             }
         }
         attachment::spill(&mut event, |digest, text| attachment::put_output(&self.folder, digest, text))?;
-        let (line, record) = self.chain.link(at, &event)?;
+        let mut line = self.chain.draft(at, &event)?;
+        if let Err(error) = self.room.take(&self.file, self.length, line.len() as u64, &event) {
+            if Part::of(&event) == Part::New {
+                return Err(self.no_room(line.len() as u64, &event, error));
+            }
+            attachment::cramp(&mut event);
+            line = self.chain.draft(at, &event)?;
+        }
+        let record = self.chain.link(&line)?;
         if let Err(error) = self.file.write_all(&line) {
             // half a record must not stay: with it gone, the journal ends as it did before
             let _ = self.file.set_len(self.length);
@@ -186,15 +239,30 @@ impl Journal {
             Durability::Now => self.file.sync_data().map_err(Doing::Sync.on(&path))?,
             Durability::WithNext => {}
         }
+        self.room.written(&record.event);
+        if matches!(record.event, Event::Stopped { .. } | Event::Ended { .. } | Event::Abandoned { .. }) {
+            // not left to the drop: a program on its way out need not come to that
+            self.room.give_back(&self.file, self.length);
+        }
         Ok(record.event)
     }
 
-    /// Remembers a failure after which it is not known what is on the disk, or that nothing more can get there.
-    fn poisoning<T>(&mut self, result: Result<T, JournalError>) -> Result<T, JournalError> {
-        if let Err(failure) = &result
-            && (failure.is_state_unwritable() || failure.is_corrupt())
-        {
-            self.poison = Some(failure.clone());
+    fn no_room(&self, bytes: u64, event: &Event, error: io::Error) -> JournalError {
+        let folder = self.folder.path();
+        let path = folder.parent().unwrap_or(folder).to_owned();
+        let free = room::free(&path);
+        JournalError::NoRoom { path, needed: bytes + self.room.behind(event), free, source: Arc::new(error) }
+    }
+
+    /// Remembers a failure after which it is not known what is on the disk, or that nothing more can get there, or
+    /// nothing new.
+    fn remembering<T>(&mut self, result: Result<T, JournalError>) -> Result<T, JournalError> {
+        if let Err(failure) = &result {
+            if failure.stops_only_what_is_new() {
+                self.closing = Some(failure.clone());
+            } else if failure.is_state_unwritable() || failure.is_corrupt() {
+                self.poison = Some(failure.clone());
+            }
         }
         result
     }
@@ -202,14 +270,27 @@ impl Journal {
 
 impl EventLog for Journal {
     fn append(&mut self, at: Timestamp, event: Event) -> Result<Event, JournalError> {
-        let result = self.check().and_then(|()| self.write(at, event));
-        self.poisoning(result)
+        let result = self.check(Part::of(&event)).and_then(|()| self.write(at, event));
+        self.remembering(result)
     }
 
     fn keep_texts(&mut self, texts: &[(Digest, Vec<u8>)]) -> Result<(), JournalError> {
-        let result = self.check().and_then(|()| attachment::put_texts(&self.folder, texts));
-        self.poisoning(result)
+        let result = self.check(Part::New).and_then(|()| attachment::put_texts(&self.folder, texts));
+        self.remembering(result)
     }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // what somebody else wrote behind the end is evidence, and not cut off
+        if self.look_at_file().is_ok() {
+            self.room.give_back(&self.file, self.length);
+        }
+    }
+}
+
+fn identity(found: &Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
 }
 
 /// Takes the writer's lock, which lasts as long as the file is open.

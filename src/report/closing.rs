@@ -23,6 +23,7 @@ pub struct Closing {
     zone: TimeZone,
     columns: Option<usize>,
     program: String,
+    lost: bool,
 }
 
 /// How many step@hosts have their output shown, and how many lines of each.
@@ -32,7 +33,7 @@ const LINES: usize = 10;
 impl Closing {
     /// `columns` is the terminal's width; none where there is no terminal, and nothing is wrapped or cut.
     pub fn new(styles: Styles, zone: TimeZone, columns: Option<usize>) -> Self {
-        Self { styles, zone, columns, program: "runbook".to_owned() }
+        Self { styles, zone, columns, program: "runbook".to_owned(), lost: false }
     }
 
     /// The words in front of each command it names, with the global options it needs (`runbook --book /srv/book`),
@@ -40,6 +41,13 @@ impl Closing {
     #[must_use]
     pub fn program(mut self, program: impl Into<String>) -> Self {
         self.program = program.into();
+        self
+    }
+
+    /// Whether the record of the run is lost: then nothing can go on from it.
+    #[must_use]
+    pub fn lost(mut self, lost: bool) -> Self {
+        self.lost = lost;
         self
     }
 
@@ -61,7 +69,9 @@ impl Closing {
         }
         parts.push(changes(story, exit));
         parts.push(self.doubt(story));
-        parts.push(self.ways(&way_on::ways(story, exit, &self.program), story, exit));
+        if !self.lost {
+            parts.push(self.ways(&way_on::ways(story, exit, &self.program), story, exit));
+        }
         let mut lines: Vec<Line> = Vec::new();
         for part in parts.into_iter().filter(|part| !part.is_empty()) {
             if !lines.is_empty() {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::elapsed;
 use super::line::Line;
-use super::narration::{Narrator, Told};
+use super::narration::{self, Narrator, Told};
 use super::observed::{Gathered, Gathering};
 use super::rows::Rows;
 use super::screen::Screen;
@@ -153,8 +153,14 @@ impl Observer for Live {
     }
 
     fn progress(&self, progress: &Progress) {
-        let now = self.shared.now();
-        self.shared.stage().screen.progress(now, progress);
+        let shared = &*self.shared;
+        let now = shared.now();
+        let mut stage = shared.stage();
+        stage.screen.progress(now, progress);
+        if let Progress::Unrecorded { at, end } = progress {
+            let lines = shared.lines(&narration::unrecorded(at, end));
+            shared.put(&mut stage, Held::Lines(lines));
+        }
     }
 }
 
@@ -258,6 +264,7 @@ mod tests {
     use super::*;
     use crate::report::sample::{self, Tape};
     use crate::report::{Closing, Keeper, Sink};
+    use crate::vocab::{HostName, StepHost, StepId};
     use indicatif::{InMemoryTerm, TermLike as _};
 
     /// A terminal that is a file, and what was written to it.
@@ -287,6 +294,16 @@ mod tests {
         live.finish();
         live.say(vec![Line::text("afterwards")]);
         assert!(written().contains("afterwards"));
+    }
+
+    #[test]
+    fn what_could_not_be_recorded_is_told_at_once() {
+        let (term, written) = terminal();
+        let live = Live::new(term, Data::pipe(Sink::captured().0), Styles::plain(), Arc::new(sample::Still::new()));
+        let at = StepHost::new(StepId::new("restart"), HostName::new("dfw-jobs01"));
+        live.progress(&Progress::Unrecorded { at, end: "exit 0".to_owned() });
+        live.finish();
+        assert!(written().contains("dfw-jobs01 restart: not recorded: exit 0"), "{}", written());
     }
 
     #[test]

@@ -16,7 +16,9 @@ use super::style::{Mark, Role, Styles};
 use super::table::Fit;
 use super::verdicts;
 use super::words::{ack_words, answer_words, asked_words, bare, choice_words, count, override_words};
-use crate::event::{AckHow, ActionEnd, Answer, AskedWhat, Event, HostVerdict, Moment, Outcome, Output, StepEntry};
+use crate::event::{
+    AckHow, ActionEnd, Answer, AskedWhat, Event, Found, HostVerdict, Moment, Outcome, Output, StepEntry, Unlocked,
+};
 use crate::vocab::{HostName, StepHost, StepId};
 
 /// One thing said.
@@ -77,6 +79,12 @@ impl Told {
     }
 }
 
+/// Says that something ended of which there is no record.
+pub(super) fn unrecorded(at: &StepHost, end: &str) -> Told {
+    let text = Line::new().with(Role::Failed, "not recorded").with(Role::Text, &format!(": {end}"));
+    Told::line(text).at(at).mark(Mark::Failed)
+}
+
 /// Puts events into words. Keeps what a later event refers to: what was false when it is overridden, what was
 /// written when a step fails, when a step began.
 #[derive(Debug)]
@@ -118,6 +126,29 @@ impl Narrator {
     pub fn tell(&mut self, at: Timestamp, event: &Event, steps: &[StepEntry]) -> Vec<Told> {
         match event {
             Event::Opened(_) | Event::Resumed(_) => outline::head(event).into_iter().map(Told::line).collect(),
+            Event::HostsLocked { hosts, left_out } => {
+                let locked = fold_hosts(hosts.iter().map(|locked| &locked.host));
+                let locked = (self.full && !hosts.is_empty()).then(|| Told::new(format!("locked {locked}")));
+                locked.into_iter().chain(unlocked("not locked yet", left_out)).collect()
+            }
+            Event::LockRefused { host, holder, wait } => {
+                let held = format!("the lock of {host} is held by {}", holder.words());
+                vec![match wait {
+                    Some(wait) => Told::new(format!("{held}; waiting for it, {wait} at most")).mark(Mark::Warning),
+                    None => Told::new(held).mark(Mark::Failed),
+                }]
+            }
+            Event::LockLost { host, loss } => {
+                vec![Told::new(format!("the lock of {host} is lost: {}", loss.words())).mark(Mark::Failed)]
+            }
+            Event::LocksReleased { hosts, not_told } if self.full => {
+                let released = (!hosts.is_empty()).then(|| Told::new(format!("unlocked {}", fold_hosts(hosts))));
+                released.into_iter().chain(unlocked("not unlocked, the lock ends by itself", not_told)).collect()
+            }
+            Event::LockBroken { host, holder, reason } => {
+                let text = format!("the lock of {host} was broken, held by {}: {reason}", holder.words());
+                vec![Told::new(text).mark(Mark::Warning)]
+            }
             Event::PreconditionJudged { id, says, moment, verdicts, .. } => self.judged(id, says, moment, verdicts),
             Event::PreconditionOverridden { id, how, reason } => {
                 let was = self.judged.get(id).map(|verdicts| verdicts::reasons(verdicts)).unwrap_or_default();
@@ -165,7 +196,7 @@ impl Narrator {
                 let left = (!left.is_empty()).then(|| Line::text(&format!("not run on {left}")));
                 vec![Told::new(format!("stopped: {why}")).of(step).mark(Mark::Failed).detail(left)]
             }
-            Event::RollEnded { .. } | Event::ObservedBefore { .. } => Vec::new(),
+            Event::LocksReleased { .. } | Event::RollEnded { .. } | Event::ObservedBefore { .. } => Vec::new(),
             Event::StepStarted { at: place, attempt, command, .. } => {
                 self.began.entry(place.clone()).or_insert(at);
                 let again = if *attempt > 1 { format!("try {attempt}: ") } else { String::new() };
@@ -183,6 +214,33 @@ impl Narrator {
                     );
                 }
                 told
+            }
+            Event::ConnectionLost { at: place, reason } => {
+                vec![
+                    Told::new(format!("the connection was lost ({reason}); connecting again"))
+                        .at(place)
+                        .mark(Mark::Warning),
+                ]
+            }
+            Event::ConnectionRegained { at: place, after } => {
+                let after = elapsed::short(after.get());
+                vec![
+                    Told::new(format!("connected again after {after}; the command was found by its receipt")).at(place),
+                ]
+            }
+            Event::ReceiptRead { at: place, found, .. } => {
+                let (text, mark) = match found {
+                    Found::Running => ("the host was asked: it still runs, and is waited for".to_owned(), None),
+                    Found::Finished => ("the host was asked: it ended".to_owned(), None),
+                    Found::NeverStarted => ("the host was asked: it never started".to_owned(), None),
+                    Found::Gone { why } => (format!("the host was asked: {why}"), Some(Mark::Warning)),
+                    Found::Unasked { why } => (format!("the host could not be asked: {why}"), Some(Mark::Warning)),
+                };
+                let told = Told::new(text).at(place);
+                vec![match mark {
+                    Some(mark) => told.mark(mark),
+                    None => told,
+                }]
             }
             Event::RetryScheduled { at: place, why, delay } => {
                 vec![Told::new(format!("again in {delay}: {why}")).at(place).mark(Mark::Warning)]
@@ -298,6 +356,12 @@ fn asked(what: &AskedWhat, told: Told) -> Told {
         AskedWhat::Start | AskedWhat::Warning { .. } => told,
         AskedWhat::Manual { at } | AskedWhat::Failure { at } | AskedWhat::InDoubt { at } => told.at(at),
     }
+}
+
+/// The hosts that a lock could not be taken on or given back on.
+fn unlocked(what: &str, hosts: &[Unlocked]) -> Option<Told> {
+    let names: Vec<String> = hosts.iter().map(|left| format!("{} ({})", left.host, left.why)).collect();
+    (!names.is_empty()).then(|| Told::new(format!("{what}: {}", names.join(", "))).mark(Mark::Warning))
 }
 
 fn answered(what: &AskedWhat, answer: &Answer) -> Told {

@@ -170,6 +170,11 @@ impl Gathering {
             }
             Event::Opened(_)
             | Event::Resumed(_)
+            | Event::HostsLocked { .. }
+            | Event::LockRefused { .. }
+            | Event::LockLost { .. }
+            | Event::LocksReleased { .. }
+            | Event::LockBroken { .. }
             | Event::PreconditionJudged { .. }
             | Event::PreconditionOverridden { .. }
             | Event::WaitStarted { .. }
@@ -185,6 +190,9 @@ impl Gathering {
             | Event::StepActed { .. }
             | Event::RetryScheduled { .. }
             | Event::CheckJudged { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ConnectionRegained { .. }
+            | Event::ReceiptRead { .. }
             | Event::Captured { .. }
             | Event::Collected { .. }
             | Event::StepEnded { .. }

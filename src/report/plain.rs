@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::elapsed;
 use super::line::Line;
-use super::narration::{Narrator, Told};
+use super::narration::{self, Narrator, Told};
 use super::observed::{Gathered, Gathering};
 use super::sink::{Data, Sink};
 use super::style::{Role, Styles};
@@ -196,6 +196,11 @@ impl Observer for Plain {
                     self.write(self.clock.now(), &front, Line::text(&text));
                 }
             }
+            Progress::Unrecorded { at, end } => {
+                let now = self.clock.now();
+                self.flush(&mut said, now, at);
+                self.say(now, &narration::unrecorded(at, end));
+            }
             Progress::Waiting { says, left } => {
                 let new = said.waits.insert(says.clone());
                 if new && !said.wait_told {
@@ -286,6 +291,22 @@ mod tests {
         03:15:20 ✓ Every webserver answers.
         03:15:20 ended (exit 0): done, every check held
         "#);
+    }
+
+    #[test]
+    fn locks() {
+        insta::assert_snapshot!(shown(&sample::locks()).0, @r"
+        03:15:00 2026-11-22 UTC
+        03:15:00 restart-webs: Restart the webservers
+        03:15:00 run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, from 10.0.0.5
+        03:15:00 reason: new release
+        03:15:00 with pause=3s
+        03:15:00 ! the lock of va-web01 is held by denise on dfw-admin02, restart-webs (20261122T030000Z-00000001), since 2026-11-22 03:00:00Z; a command of it runs there; waiting for it, 10m at most
+        03:15:00 the lock of va-web01, held by denise (10m 00s left)
+        03:15:10 ! not locked yet: va-web03 (unreachable: timed out)
+        03:15:20 ✗ the lock of va-web01 is lost: denise on dfw-admin02 broke it: mark is away
+        03:15:20 stopped (exit 6): the lock of va-web01 is lost
+        ");
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::sync::Mutex;
 use jiff::{Span, Timestamp};
 
 use crate::event::{
-    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Event, FailureKind, HostEntry, HostVerdict, Moment, Observer,
-    Opened, OperatorEntry, Outcome, Output, OverrideHow, Progress, Resumed, RunState, StepEntry,
+    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Event, FailureKind, HostEntry, HostVerdict, LockedHost, Moment,
+    Observer, Opened, OperatorEntry, Outcome, Output, OverrideHow, Progress, Resumed, RunState, StepEntry, Unlocked,
 };
 use crate::vocab::observation::NoReply;
 use crate::vocab::{
-    Clock, Datum, Digest, HostName, Observation, Period, Reply, Rows, RunId, StepHost, StepId, Verdict,
+    Clock, Datum, Digest, Holder, HostName, Loss, Observation, Period, Reply, Rows, RunId, StepHost, StepId, Verdict,
 };
 
 /// One thing told.
@@ -172,6 +172,7 @@ impl Tape {
             attempt: 1,
             kind: ActionKind::Run,
             command: command.to_owned(),
+            user: None,
         })
     }
 
@@ -607,6 +608,35 @@ pub(crate) fn waiting() -> Tape {
     tape
 }
 
+/// Another run has the lock; it is waited for, and in the end one of the locks is broken.
+pub(crate) fn locks() -> Tape {
+    let mut tape = Tape::new();
+    let host = || HostName::new("va-web01");
+    let holder = Holder {
+        run: "20261122T030000Z-00000001".parse().unwrap(),
+        operator: "denise".to_owned(),
+        admin_host: "dfw-admin02".to_owned(),
+        runbook: "restart-webs".to_owned(),
+        since: Some("2026-11-22T03:00:00Z".parse().unwrap()),
+        running: true,
+    };
+    tape.event(Event::Opened(Box::new(restart_webs())));
+    tape.event(Event::LockRefused { host: host(), holder: holder.clone(), wait: Some(Period::seconds(600)) });
+    tape.progress(Progress::Waiting {
+        says: "the lock of va-web01, held by denise".to_owned(),
+        left: Period::seconds(600),
+    });
+    let locked = |host: &HostName| LockedHost { host: host.clone(), boot: "-".to_owned() };
+    let away = Unlocked { host: HostName::new("va-web03"), why: "unreachable: timed out".to_owned() };
+    let hosts = hosts(&["va-web01", "va-web02"]);
+    tape.later(10_000).event(Event::HostsLocked { hosts: hosts.iter().map(locked).collect(), left_out: vec![away] });
+    let loss = Loss::Broken { by: "denise on dfw-admin02".to_owned(), reason: "mark is away".to_owned() };
+    tape.later(10_000).event(Event::LockLost { host: host(), loss });
+    tape.event(Event::LocksReleased { hosts: vec![HostName::new("va-web02")], not_told: Vec::new() });
+    tape.event(Event::Stopped { exit: 6, why: "the lock of va-web01 is lost".to_owned() });
+    tape
+}
+
 /// Every sample.
 pub(crate) fn all() -> Vec<Tape> {
     vec![
@@ -621,5 +651,6 @@ pub(crate) fn all() -> Vec<Tape> {
         unasked(),
         side_by_side(),
         waiting(),
+        locks(),
     ]
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::elapsed;
 use super::line::{self, Line};
 use super::style::{Role, Styles};
-use crate::event::{ActionKind, Event, Moment, Outcome, Progress, RunState};
+use crate::event::{ActionKind, Event, Found, Moment, Outcome, Progress, RunState};
 use crate::vocab::{HostName, StepHost, StepId};
 
 /// The moving part of the screen. Times are those since the display began.
@@ -108,12 +108,17 @@ impl Screen {
                 self.roll = None;
             }
             Event::ObservedBefore { at, .. } => self.row(now, at).doing = Doing::Looking,
-            Event::StepStarted { at, attempt, kind, command } => {
+            Event::StepStarted { at, attempt, kind, command, .. } => {
                 let row = self.row(now, at);
                 row.doing = Doing::Running { kind: *kind, attempt: *attempt };
                 row.since = now;
                 row.last = format!("$ {}", command.trim_end());
                 row.whole = true;
+            }
+            Event::ReceiptRead { at, attempt, found: Found::Running } => {
+                let row = self.row(now, at);
+                row.doing = Doing::Running { kind: ActionKind::Run, attempt: *attempt };
+                row.since = now;
             }
             Event::StepActed { at, .. } => self.row(now, at).doing = Doing::Checking,
             Event::RetryScheduled { at, why, delay } => {
@@ -141,13 +146,20 @@ impl Screen {
             Event::FloorJudged { .. } => self.looking = None,
             Event::Interrupted { count, .. } => self.interrupts = *count,
             Event::Opened(_) | Event::Resumed(_) => self.interrupts = 0,
-            Event::PreconditionOverridden { .. }
+            Event::HostsLocked { .. } | Event::LocksReleased { .. } => self.waits.clear(),
+            Event::LockRefused { .. }
+            | Event::LockLost { .. }
+            | Event::LockBroken { .. }
+            | Event::PreconditionOverridden { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }
             | Event::WarningAcknowledged { .. }
             | Event::Asked { .. }
             | Event::Answered { .. }
             | Event::Observed { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ConnectionRegained { .. }
+            | Event::ReceiptRead { .. }
             | Event::Captured { .. }
             | Event::Collected { .. }
             | Event::Chosen { .. }
@@ -184,6 +196,7 @@ impl Screen {
                     None => self.polling = Some(poll),
                 }
             }
+            Progress::Unrecorded { at, .. } => self.rows.retain(|row| row.at != *at),
             Progress::Waiting { says, left } => self.wait(says, now.saturating_add(left.get())),
         }
     }

@@ -4,6 +4,8 @@
 //! is told host by host, and what a reader of a record wants (who exactly, what was seen when something did not hold,
 //! what was written when something failed) is told in full.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -66,6 +68,7 @@ impl Telling {
             lines: Vec::new(),
             beside: Vec::new(),
             day: String::new(),
+            last: None,
         };
         let mut state: Option<RunState> = None;
         for (index, (at, event)) in story.records().iter().enumerate() {
@@ -76,7 +79,9 @@ impl Telling {
             }
             // the end is told at the end
             let last = index + 1 == story.records().len();
-            if !(last && matches!(event, Event::Stopped { .. } | Event::Ended { .. } | Event::Abandoned { .. })) {
+            if last && matches!(event, Event::Stopped { .. } | Event::Ended { .. } | Event::Abandoned { .. }) {
+                teller.say_clock(*at);
+            } else {
                 teller.tell(*at, event, state.as_ref());
             }
         }
@@ -144,6 +149,9 @@ impl Telling {
     }
 }
 
+/// A clock that goes back by less is one that is kept in step, and no news.
+const CLOCK_STEP: Duration = Duration::from_secs(1);
+
 /// The story while it is told.
 struct Teller<'a> {
     of: &'a Telling,
@@ -152,6 +160,7 @@ struct Teller<'a> {
     /// What hosts did side by side, until it can be told host by host.
     beside: Vec<(HostName, Vec<Line>)>,
     day: String,
+    last: Option<Timestamp>,
 }
 
 impl Teller<'_> {
@@ -171,6 +180,7 @@ impl Teller<'_> {
         if matches!(event, Event::Resumed(_)) {
             self.lines.push(Line::new());
         }
+        self.say_clock(at);
         self.say_day(at);
         let lines: Vec<Line> = told.iter().flat_map(|told| self.shown(at, told)).collect();
         match place {
@@ -185,6 +195,17 @@ impl Teller<'_> {
     fn flush(&mut self) {
         for (_, lines) in std::mem::take(&mut self.beside) {
             self.lines.extend(lines);
+        }
+    }
+
+    /// That the clock went back: the times told do not tell then how long things took.
+    fn say_clock(&mut self, at: Timestamp) {
+        let back = self.last.map(|last| elapsed::between(at, last)).unwrap_or_default();
+        self.last = Some(at);
+        if back >= CLOCK_STEP {
+            self.flush();
+            let text = format!("the clock of the admin host went back by {}", elapsed::short(back));
+            self.lines.push(Line::marked(Mark::Warning, &self.of.styles).with(Role::Warning, &text));
         }
     }
 
@@ -241,6 +262,11 @@ impl Teller<'_> {
             | Event::CheckJudged { .. }
             | Event::Opened(_)
             | Event::Resumed(_)
+            | Event::HostsLocked { .. }
+            | Event::LockRefused { .. }
+            | Event::LockLost { .. }
+            | Event::LocksReleased { .. }
+            | Event::LockBroken { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }
             | Event::WarningAcknowledged { .. }
@@ -254,6 +280,9 @@ impl Teller<'_> {
             | Event::RollEnded { .. }
             | Event::StepStarted { .. }
             | Event::RetryScheduled { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ConnectionRegained { .. }
+            | Event::ReceiptRead { .. }
             | Event::Captured { .. }
             | Event::Chosen { .. }
             | Event::UndoStarted { .. }
@@ -302,6 +331,9 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::StepStarted { at, .. }
         | Event::StepActed { at, .. }
         | Event::RetryScheduled { at, .. }
+        | Event::ConnectionLost { at, .. }
+        | Event::ConnectionRegained { at, .. }
+        | Event::ReceiptRead { at, .. }
         | Event::Observed { at, .. }
         | Event::Captured { at, .. }
         | Event::Collected { at, .. }
@@ -314,6 +346,11 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::Resumed(_)
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
+        | Event::HostsLocked { .. }
+        | Event::LockRefused { .. }
+        | Event::LockLost { .. }
+        | Event::LocksReleased { .. }
+        | Event::LockBroken { .. }
         | Event::WaitStarted { .. }
         | Event::WarningShown { .. }
         | Event::WarningAcknowledged { .. }
@@ -484,5 +521,23 @@ mod tests {
 
         ✗ ended (exit 3): importers-bored does not hold (after 0.8s)
         "#);
+    }
+
+    #[test]
+    fn a_clock_that_went_back_is_told_and_no_length_is_made_of_it() {
+        let hour = jiff::SignedDuration::from_hours(1);
+        let mut records = sample::failure().records();
+        let end = records.len() - 1;
+        let instant = records[end].0;
+        for record in &mut records[end..] {
+            record.0 = instant - hour;
+        }
+        // a clock that is kept in step is no news
+        records[3].0 = records[2].0 - jiff::SignedDuration::from_millis(20);
+        let story = Story::from_records(records);
+        let told = Telling::new(Styles::plain(), TimeZone::UTC, None).shown(&story);
+        assert_eq!(told.matches("the clock of the admin host went back by").count(), 1, "{told}");
+        assert!(told.contains("! the clock of the admin host went back by 1h 0"), "{told}");
+        assert!(told.contains("after 0.0s"), "the run is not told to have taken an hour: {told}");
     }
 }

@@ -50,7 +50,10 @@ pub fn ways(story: &Story, exit: u8, program: &str) -> Vec<Way> {
         4 => {
             ways.extend(command.answered(story, &refused));
         }
-        6 => ways.push(Way { when: "Again, when the other run is over".to_owned(), words: command.again(story) }),
+        6 => ways.push(Way {
+            when: "Wait until the other run is over".to_owned(),
+            words: with(&command.again(story), ["--wait-lock", "1h"]),
+        }),
         8 if story.is_resumable() => ways.push(Way {
             when: "Look at the change, and accept it".to_owned(),
             words: with(&command.resume(), ["--accept-changes"]),
@@ -239,7 +242,7 @@ mod tests {
     #[test]
     fn a_locked_run_is_begun_again() {
         let told = told(&sample::unasked(), 6);
-        assert!(told[0].starts_with("Again, when the other run is over: runbook run restart-webs "), "{told:?}");
-        assert!(!told[0].contains("--wait"), "{told:?}");
+        assert!(told[0].starts_with("Wait until the other run is over: runbook run restart-webs "), "{told:?}");
+        assert!(told[0].ends_with("--wait-lock 1h"), "{told:?}");
     }
 }

@@ -5,11 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Target;
-use crate::vocab::{Command, HttpRequest, Period, RunId, StepId, TcpTalk};
+use crate::vocab::{Command, Holder, HttpRequest, Loss, Period, RunId, StepId, TcpTalk};
 
 /// A future of a capability's method: boxed, so that the engine can hold `&dyn Inspect`.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -68,6 +69,50 @@ pub struct Act {
     pub cancel: CancellationToken,
     /// Who is told of output while it comes.
     pub output: OutputSink,
+    /// Who is told of the connection's fate.
+    pub notices: NoticeSink,
+    /// The host refuses the action unless the run holds its lock.
+    pub locked: bool,
+    /// The host's boot id when the run locked it: after another boot nothing follows from a receipt that is not there.
+    pub boot: Option<String>,
+}
+
+/// What an action's watcher is told while the action goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The connection broke after the command was sent; it is being made anew.
+    Lost {
+        /// What is known.
+        reason: String,
+    },
+    /// What was asked about still runs, and is waited for.
+    Runs,
+    /// The host answers again, and what became of the command is known.
+    Regained {
+        /// After how long.
+        after: Period,
+    },
+}
+
+/// Who is told of the connection's fate; never blocks.
+pub type NoticeSink = Arc<dyn Fn(Notice) + Send + Sync>;
+
+/// What became of an action that was sent before, as its host knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Became {
+    /// It ended, then or while it was waited for.
+    Finished(Finished),
+    /// It never started, and the host has been told that it never shall.
+    NeverStarted,
+    /// Nothing of it lives any more, and nobody wrote down how it ended. In doubt.
+    Gone {
+        /// What is known.
+        why: String,
+        /// What it had written on stdout.
+        stdout: Vec<u8>,
+        /// What it had written on stderr.
+        stderr: Vec<u8>,
+    },
 }
 
 impl fmt::Debug for Act {
@@ -185,6 +230,39 @@ pub enum Seen {
     Http(HttpReply),
 }
 
+/// What a run says when it takes a host's lock, for those who find it held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The run.
+    pub run: RunId,
+    /// Its operator.
+    pub operator: String,
+    /// The machine it runs from.
+    pub admin_host: String,
+    /// Its runbook.
+    pub runbook: String,
+    /// Since when it wants the lock.
+    pub since: Timestamp,
+    /// After how long without a renewal the lock ends, by the host's own clock; in whole seconds.
+    pub length: Period,
+    /// Whether it is to hold the lock already: then a lock that was lost is not taken anew.
+    pub renewal: bool,
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// The run holds the lock.
+    Taken {
+        /// The host's boot id, `-` where it has none.
+        boot: String,
+    },
+    /// Another run holds it.
+    Refused(Holder),
+    /// The run does not hold it any more, which it was to renew.
+    Lost(Loss),
+}
+
 /// The capability to look. Nothing here changes a host; probes are read-only by their author's word, and that word is
 /// what a dry run relies on.
 pub trait Inspect: Send + Sync {
@@ -193,12 +271,20 @@ pub trait Inspect: Send + Sync {
 
     /// Connects to `target` without running anything, and says how long that took.
     fn ping<'a>(&'a self, target: &'a Target, timeout: Period) -> Pending<'a, Result<Period, Fault>>;
+
+    /// Says which run holds the lock of `target`.
+    fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>>;
 }
 
 /// The capability to change.
 pub trait Operate: Inspect {
-    /// Runs an action on `target` to its end.
+    /// Runs an action on `target` to its end. A connection that breaks meanwhile is made anew, until the action's time is
+    /// up (without a timeout: five minutes), and the action found again by its receipt.
     fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>>;
+
+    /// Asks the host what became of `act`, which was sent before; waits for its end if it runs. When nothing of it is
+    /// there, it is withdrawn first: even what is still under way to the host does not start any more.
+    fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>>;
 
     /// Sends a request that changes something. Once sent without an answer it is [`Fault::Lost`], not a failure.
     fn send<'a>(
@@ -208,6 +294,20 @@ pub trait Operate: Inspect {
         timeout: Period,
         cancel: CancellationToken,
     ) -> Pending<'a, Result<HttpReply, Fault>>;
+
+    /// Takes the lock of `target` for a run, or renews it.
+    fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>>;
+
+    /// Gives the lock of `target` back, if `run` holds it.
+    fn unlock<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, Result<(), Fault>>;
+
+    /// Breaks the lock of `target`, whoever holds it, and says who did. The host keeps who broke it and why.
+    fn break_lock<'a>(
+        &'a self,
+        target: &'a Target,
+        by: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<Option<Holder>, Fault>>;
 
     /// Removes what the run left on `target` (receipts), at its good end. Best effort: a host that does not answer
     /// keeps a few hundred bytes.

@@ -25,9 +25,19 @@ pub(super) struct Channel {
     pub(super) _place: Option<OwnedSemaphorePermit>,
 }
 
+/// How much a wrapper is needed, where a host has no place for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Priority {
+    /// It waits for a place among the host's sessions.
+    Normal,
+    /// It takes no place: stopping something must not wait for it to end.
+    Urgent,
+    /// It takes a place that is free, or does without.
+    Spare,
+}
+
 /// Whoever can start a wrapper on one host.
 pub(super) trait Carrier: Clone + Send + Sync + 'static {
-    /// Starts it. When this fails, nothing was sent. `urgent` takes no place among the host's sessions: stopping
-    /// something must not wait for it to end.
-    fn open(&self, bootstrap: &Bootstrap, urgent: bool) -> impl Future<Output = Result<Channel, Fault>> + Send;
+    /// Starts it. When this fails, nothing was sent.
+    fn open(&self, bootstrap: &Bootstrap, priority: Priority) -> impl Future<Output = Result<Channel, Fault>> + Send;
 }

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{error::Elapsed, sleep, timeout};
 
 use super::capability::Fault;
-use super::channel::{Carrier, Channel};
+use super::channel::{Carrier, Channel, Priority};
 use super::fleet::Settings;
 use super::master::{self, Files};
 use super::refusal::{self, Place, own_fault};
@@ -236,9 +236,15 @@ impl Connection {
 }
 
 impl Carrier for Connection {
-    async fn open(&self, bootstrap: &Bootstrap, urgent: bool) -> Result<Channel, Fault> {
-        if urgent {
-            return channel(self.session(&bootstrap.login_line()).await?, None);
+    async fn open(&self, bootstrap: &Bootstrap, priority: Priority) -> Result<Channel, Fault> {
+        match priority {
+            Priority::Normal => {}
+            Priority::Urgent => return channel(self.session(&bootstrap.login_line()).await?, None),
+            Priority::Spare => {
+                let place = Arc::clone(&self.sessions).try_acquire_owned();
+                let place = place.map_err(|_| own_fault("the host has no session to spare", None))?;
+                return channel(self.session(&bootstrap.login_line()).await?, Some(place));
+            }
         }
         if bootstrap.sudo.is_some() {
             let place = self.place().await;

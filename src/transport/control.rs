@@ -4,19 +4,52 @@
 //! when they are split over chunks and when the command's last line had no newline. What came before the first of
 //! them is noise of the login shell, not the command's.
 
-/// A line of the wrapper.
+use std::time::Duration;
+
+/// A line of the wrapper. Times are the host's own, since its boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// On stdout: the command's output begins.
     Begin,
-    /// On stderr: the command starts.
-    Start(Group),
+    /// On stderr: the command starts, or has started before.
+    Start {
+        /// Its process group.
+        group: Group,
+        /// When it started.
+        at: Duration,
+        /// When this was said.
+        now: Duration,
+    },
     /// On stderr: it was not started, and why.
     Refused(String),
     /// On stdout: the command has ended, nothing of its own follows.
     End,
-    /// On stderr: the command has ended with this status, nothing of its own follows.
-    Exit(i32),
+    /// On stderr: the command has ended, nothing of its own follows.
+    Exit(Exit),
+    /// On stderr: there is no end to tell of.
+    Lost(Loss),
+}
+
+/// The end of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Exit {
+    /// Its status.
+    pub(super) status: i32,
+    /// When it ended; for a look nobody wrote that down.
+    pub(super) at: Option<Duration>,
+    /// A process that it left behind holds its output open.
+    pub(super) held: bool,
+}
+
+/// Why a receipt tells of no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// It never started, and never will.
+    Never,
+    /// Nothing of it lives, and nobody wrote down how it ended.
+    Gone,
+    /// Its host was booted since.
+    Rebooted,
 }
 
 /// The process group of a running command.
@@ -118,17 +151,36 @@ fn parse(text: &[u8]) -> Option<Line> {
     match kind {
         "begin" => Some(Line::Begin),
         "end" => Some(Line::End),
-        "exit" => rest.parse().ok().map(Line::Exit),
+        "exit" => {
+            let mut words = rest.split(' ');
+            let status = words.next()?.parse().ok()?;
+            let at = words.next().and_then(uptime);
+            Some(Line::Exit(Exit { status, at, held: words.next() == Some("held") }))
+        }
         "refused" => Some(Line::Refused(rest.to_owned())),
+        "lost" => match rest {
+            "never" => Some(Line::Lost(Loss::Never)),
+            "gone" => Some(Line::Lost(Loss::Gone)),
+            "rebooted" => Some(Line::Lost(Loss::Rebooted)),
+            _ => None,
+        },
         "start" => {
-            let mut numbers = rest.split(' ');
-            let _pid: u32 = numbers.next()?.parse().ok()?;
+            let mut words = rest.split(' ');
+            let _pid: u32 = words.next()?.parse().ok()?;
             // a group of 0 or 1 would be ours or everyone's when it is signalled
-            let id: u32 = numbers.next()?.parse().ok().filter(|&id| id > 1)?;
-            Some(Line::Start(Group { id }))
+            let id: u32 = words.next()?.parse().ok().filter(|&id| id > 1)?;
+            let (at, now) = (uptime(words.next()?)?, uptime(words.next()?)?);
+            Some(Line::Start { group: Group { id }, at, now })
         }
         _ => None,
     }
+}
+
+/// Seconds since boot, as `/proc/uptime` has them.
+fn uptime(text: &str) -> Option<Duration> {
+    let (seconds, hundredths) = text.split_once('.').unwrap_or((text, "0"));
+    let hundredths: u64 = if hundredths.len() <= 2 { hundredths.parse().ok()? } else { return None };
+    Some(Duration::from_secs(seconds.parse().ok()?) + Duration::from_millis(hundredths * 10))
 }
 
 #[cfg(test)]
@@ -137,7 +189,7 @@ mod tests {
 
     #[test]
     fn lines_are_taken_out_wherever_chunks_split() {
-        let text = b"noise\n\x1eabc start 12 12 99\nplain\x1e\x1eabX \x1eabc what\nlast\x1eabc exit 255\nlate";
+        let text = b"noise\n\x1eabc start 12 12 9.50 9.55\nplain\x1e\x1eabX \x1eabc what\nlast\x1eabc exit 255 11.05 held\nlate";
         for size in 1..text.len() {
             let mut reader = ControlReader::new("abc");
             let (mut own, mut lines) = (Vec::new(), Vec::new());
@@ -145,7 +197,11 @@ mod tests {
                 lines.extend(reader.feed(chunk, &mut own));
             }
             reader.finish(&mut own);
-            assert_eq!(lines, [Line::Start(Group { id: 12 }), Line::Exit(255)], "chunks of {size}");
+            let (at, now, end) =
+                (Duration::from_millis(9500), Duration::from_millis(9550), Duration::from_millis(11_050));
+            let start = Line::Start { group: Group { id: 12 }, at, now };
+            let exit = Line::Exit(Exit { status: 255, at: Some(end), held: true });
+            assert_eq!(lines, [start, exit], "chunks of {size}");
             assert_eq!(String::from_utf8_lossy(&own), "plain\x1e\x1eabX \x1eabc what\nlastlate", "chunks of {size}");
             assert_eq!(reader.noise(), "noise\n");
         }
@@ -153,8 +209,11 @@ mod tests {
 
     #[test]
     fn a_group_that_would_be_everyone_is_not_believed() {
-        assert_eq!(parse(b"start 5 1 7"), None);
-        assert_eq!(parse(b"start 5 0 7"), None);
-        assert_eq!(parse(b"exit 143"), Some(Line::Exit(143)));
+        assert_eq!(parse(b"start 5 1 7.00 7.00"), None);
+        assert_eq!(parse(b"start 5 0 7.00 7.00"), None);
+        assert_eq!(parse(b"start 5 2 x 7.00"), None);
+        assert_eq!(parse(b"exit 143"), Some(Line::Exit(Exit { status: 143, at: None, held: false })));
+        assert_eq!(parse(b"lost never"), Some(Line::Lost(Loss::Never)));
+        assert_eq!(parse(b"lost"), None);
     }
 }

@@ -4,13 +4,17 @@
 //! [`Exchange::advance`] may be abandoned and made again.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
-use super::capability::{OutputSink, Stream};
+use super::capability::{Ended, Finished, Stream};
 use super::channel::Channel;
-use super::control::{ControlReader, Group, Line};
+use super::control::{ControlReader, Exit, Group, Line, Loss};
+use super::gathered::Gathered;
+use super::wrapper::Errand;
+use crate::vocab::Period;
 
 /// How long output is read on after the command has ended, while a child of it holds the output open.
 pub(super) const DRAIN: Duration = Duration::from_secs(1);
@@ -24,6 +28,8 @@ pub(super) enum Progress {
     Started,
     /// The command has ended with this status and all its output is there.
     Exited(i32),
+    /// It tells of no end, and why: what the receipt says of an action that was sent before.
+    Lost(Loss),
     /// The wrapper refused to start it.
     Refused(String),
     /// The host's answer was an end without a start: no `sh`, sudo refused, no login. What was said instead.
@@ -35,7 +41,7 @@ pub(super) enum Progress {
 }
 
 /// One wrapper at work.
-pub(super) struct Exchange<'a> {
+pub(super) struct Exchange {
     channel: Channel,
     sending: Vec<u8>,
     sent: usize,
@@ -46,38 +52,34 @@ pub(super) struct Exchange<'a> {
     stderr_open: bool,
     out: ControlReader,
     err: ControlReader,
-    sink: Option<&'a OutputSink>,
+    /// How far into each stream this wrapper's words are.
+    told: (usize, usize),
     complete: bool,
     refused: Option<String>,
-    exit: Option<i32>,
+    exit: Option<Exit>,
+    loss: Option<Loss>,
     cut_at: Option<Instant>,
     told_start: bool,
-    /// What the command wrote on stdout.
-    pub(super) stdout: Vec<u8>,
-    /// What it wrote on stderr.
-    pub(super) stderr: Vec<u8>,
+    /// What the command wrote.
+    pub(super) gathered: Arc<Gathered>,
     /// Its process group, once it runs.
     pub(super) group: Option<Group>,
-    /// When it was heard to start.
+    /// When it started.
     pub(super) started: Option<Instant>,
-    /// When it was heard to end.
+    /// The same by the host's clock.
+    up: Duration,
+    /// When it ended.
     pub(super) ended: Option<Instant>,
     /// Its output was cut while a child of it held it open.
     pub(super) cut: bool,
 }
 
-impl<'a> Exchange<'a> {
-    /// Will send `errand` and then `stdin`.
-    pub(super) fn new(
-        channel: Channel,
-        nonce: &str,
-        errand: Vec<u8>,
-        stdin: &[u8],
-        sink: Option<&'a OutputSink>,
-    ) -> Self {
-        let length = errand.len();
-        let mut sending = errand;
-        sending.extend_from_slice(stdin);
+impl Exchange {
+    /// Will send `errand` and what it reads. The wrapper tells the command's output from `seen` bytes on.
+    pub(super) fn new(channel: Channel, errand: &Errand, gathered: Arc<Gathered>, seen: (usize, usize)) -> Self {
+        let mut sending = errand.line();
+        let length = sending.len();
+        sending.extend_from_slice(&errand.input);
         Self {
             channel,
             sending,
@@ -86,18 +88,19 @@ impl<'a> Exchange<'a> {
             stdin_open: true,
             stdout_open: true,
             stderr_open: true,
-            out: ControlReader::new(nonce),
-            err: ControlReader::new(nonce),
-            sink,
+            out: ControlReader::new(&errand.nonce),
+            err: ControlReader::new(&errand.nonce),
+            told: seen,
             complete: false,
             refused: None,
             exit: None,
+            loss: None,
             cut_at: None,
             told_start: false,
-            stdout: Vec::new(),
-            stderr: Vec::new(),
+            gathered,
             group: None,
             started: None,
+            up: Duration::ZERO,
             ended: None,
             cut: false,
         }
@@ -106,6 +109,20 @@ impl<'a> Exchange<'a> {
     /// Whether the errand went out whole, so that the command may have started.
     pub(super) fn was_sent(&self) -> bool {
         self.sent >= self.errand
+    }
+
+    /// The command's end, with all that was written so far.
+    pub(super) fn finished(&self, ended: Ended) -> Finished {
+        let start = self.started.unwrap_or_else(Instant::now);
+        let end = self.ended.unwrap_or_else(Instant::now);
+        let written = self.gathered.take();
+        Finished {
+            ended,
+            took: Period::new(end.saturating_duration_since(start)),
+            output_cut: self.cut,
+            stdout: written.stdout,
+            stderr: written.stderr,
+        }
     }
 
     /// Goes on until there is something to tell. May be abandoned at any time and called again, but not after the end.
@@ -148,8 +165,19 @@ impl<'a> Exchange<'a> {
 
     /// Both outputs are closed: the end, of whatever kind.
     async fn closed(&mut self) -> Progress {
-        if let Some(status) = self.exit {
-            return Progress::Exited(status);
+        for (stream, reader) in [(Stream::Stdout, &mut self.out), (Stream::Stderr, &mut self.err)] {
+            let mut own = Vec::new();
+            reader.finish(&mut own);
+            // without an end, what was held back may be the start of a mark that was cut
+            if self.exit.is_some() {
+                tell(&self.gathered, stream, &mut self.told, &own);
+            }
+        }
+        if let Some(exit) = self.exit {
+            return Progress::Exited(exit.status);
+        }
+        if let Some(loss) = self.loss {
+            return Progress::Lost(loss);
         }
         if let Some(reason) = &self.refused {
             let said = self.err.noise();
@@ -181,44 +209,56 @@ impl<'a> Exchange<'a> {
     }
 
     fn heard(&mut self, stream: Stream, chunk: &[u8]) {
-        let (reader, own) = match stream {
-            Stream::Stdout => (&mut self.out, &mut self.stdout),
-            Stream::Stderr => (&mut self.err, &mut self.stderr),
+        let mut own = Vec::new();
+        let lines = match stream {
+            Stream::Stdout => self.out.feed(chunk, &mut own),
+            Stream::Stderr => self.err.feed(chunk, &mut own),
         };
-        let before = own.len();
-        let lines = reader.feed(chunk, own);
-        if let (Some(sink), true) = (self.sink, own.len() > before) {
-            sink(stream, &own[before..]);
-        }
+        tell(&self.gathered, stream, &mut self.told, &own);
         for line in lines {
             match line {
                 Line::Begin => {}
-                Line::Start(group) => {
+                Line::Start { group, at, now } => {
                     self.group = Some(group);
-                    self.started = Some(Instant::now());
+                    self.up = at;
+                    self.started = Instant::now().checked_sub(now.saturating_sub(at));
+                    self.started = self.started.or_else(|| Some(Instant::now()));
                 }
                 Line::Refused(reason) => self.refused = Some(reason),
                 Line::End => self.complete = true,
-                Line::Exit(status) => {
-                    self.exit = Some(status);
-                    self.ended = Some(Instant::now());
+                Line::Exit(exit) => {
+                    self.exit = Some(exit);
+                    self.cut |= exit.held;
+                    self.ended = Some(self.end(exit));
                 }
+                Line::Lost(loss) => self.loss = Some(loss),
             }
         }
     }
 
+    /// When it ended: by our clock, unless it is told long afterwards.
+    fn end(&self, exit: Exit) -> Instant {
+        let now = Instant::now();
+        let by_host = exit.at.zip(self.started).map(|(at, started)| started + at.saturating_sub(self.up));
+        by_host.filter(|&end| end + Duration::from_secs(1) < now).unwrap_or(now)
+    }
+
     fn silent(&mut self, stream: Stream) {
-        let (reader, own, open) = match stream {
-            Stream::Stdout => (&mut self.out, &mut self.stdout, &mut self.stdout_open),
-            Stream::Stderr => (&mut self.err, &mut self.stderr, &mut self.stderr_open),
-        };
-        *open = false;
-        let before = own.len();
-        reader.finish(own);
-        if let (Some(sink), true) = (self.sink, own.len() > before) {
-            sink(stream, &own[before..]);
+        match stream {
+            Stream::Stdout => self.stdout_open = false,
+            Stream::Stderr => self.stderr_open = false,
         }
     }
+}
+
+/// Adds what came next on `stream`; `told` is how far both streams are.
+fn tell(gathered: &Gathered, stream: Stream, told: &mut (usize, usize), own: &[u8]) {
+    let at = match stream {
+        Stream::Stdout => &mut told.0,
+        Stream::Stderr => &mut told.1,
+    };
+    gathered.add(stream, *at, own);
+    *at += own.len();
 }
 
 /// Writes some of `rest`; nothing left is `Ok(0)`, after what was written has left.

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use super::capability::{Act, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
+use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen};
 use super::local::Local;
 use super::ssh::Ssh;
 use crate::model::Target;
 use crate::model::target::Transport;
-use crate::vocab::{HttpRequest, Period, RunId};
+use crate::vocab::{Holder, HttpRequest, Period, RunId};
 
 /// How connections are made and kept.
 #[derive(Clone, Debug)]
@@ -76,11 +76,19 @@ impl Inspect for Fleet {
     fn ping<'a>(&'a self, target: &'a Target, timeout: Period) -> Pending<'a, Result<Period, Fault>> {
         self.way(target).ping(target, timeout)
     }
+
+    fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        self.way(target).locked(target)
+    }
 }
 
 impl Operate for Fleet {
     fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>> {
         self.way(target).act(target, act)
+    }
+
+    fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>> {
+        self.way(target).ask(target, act)
     }
 
     fn send<'a>(
@@ -91,6 +99,23 @@ impl Operate for Fleet {
         cancel: CancellationToken,
     ) -> Pending<'a, Result<HttpReply, Fault>> {
         self.way(target).send(target, request, timeout, cancel)
+    }
+
+    fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {
+        self.way(target).lock(target, claim)
+    }
+
+    fn unlock<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, Result<(), Fault>> {
+        self.way(target).unlock(target, run)
+    }
+
+    fn break_lock<'a>(
+        &'a self,
+        target: &'a Target,
+        by: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        self.way(target).break_lock(target, by, reason)
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

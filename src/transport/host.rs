@@ -7,18 +7,21 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::capability::{Act, Fault, Finished, HttpReply, Look, Probe, Seen};
+use super::action::Action;
+use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Lock, Look, Probe, Seen};
 use super::conduct;
 use super::dial::{Dial, dial};
 use super::http::{self, Failure};
 use super::stop;
 use super::wrapper::{Bootstrap, Errand};
-use super::{nonce, receipt, tcp};
+use super::{lock, nonce, receipt, tcp};
 use crate::model::Target;
-use crate::vocab::{HostName, HttpRequest, Period, RunId};
+use crate::vocab::{Command, Holder, HostName, HttpRequest, Period, RunId};
 
 /// What tidying may take on one host.
 const TIDY: Duration = Duration::from_secs(15);
+/// What taking a lock, and the like, may take.
+const LOCK: Period = Period::seconds(15);
 
 /// Looks at a host.
 pub(super) async fn look<D: Dial>(host: &D, look: Look) -> Result<Seen, Fault> {
@@ -68,6 +71,47 @@ pub(super) async fn send<D: Dial>(
     }
 }
 
+/// Takes or renews the host's lock.
+pub(super) async fn lock<D: Dial>(host: &D, claim: &Claim) -> Result<Lock, Fault> {
+    lock::taken(&asked(host, None, &lock::take(claim)).await?).map_err(not_started)
+}
+
+/// Gives the host's lock back.
+pub(super) async fn unlock<D: Dial>(host: &D, run: &RunId) -> Result<(), Fault> {
+    lock::holder(&asked(host, None, &lock::free(run)).await?).map(drop).map_err(not_started)
+}
+
+/// Breaks the host's lock.
+pub(super) async fn break_lock<D: Dial>(
+    host: &D,
+    target: &Target,
+    by: &str,
+    reason: &str,
+) -> Result<Option<Holder>, Fault> {
+    let holder = lock::holder(&asked(host, None, &lock::smash(by, reason)).await?).map_err(not_started)?;
+    if let (Some(holder), Some(user)) = (&holder, &target.sudo) {
+        asked(host, Some(user), &lock::forget(&holder.run)).await?;
+    }
+    Ok(holder)
+}
+
+/// Says who holds the host's lock.
+pub(super) async fn locked<D: Dial>(host: &D) -> Result<Option<Holder>, Fault> {
+    lock::holder(&asked(host, None, &lock::see()).await?).map_err(not_started)
+}
+
+/// Runs a text about the lock, and gives what it answers. A text that did not come to its end may be run again.
+async fn asked<D: Dial>(host: &D, sudo: Option<&str>, text: &str) -> Result<String, Fault> {
+    let command = Command { sudo: sudo.map(str::to_owned), ..Command::shell(text) };
+    let until = Instant::now() + LOCK.get();
+    let answer = conduct::look(host, &command, until, LOCK, &CancellationToken::new()).await?;
+    Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
+}
+
+fn not_started(reason: String) -> Fault {
+    Fault::NotStarted { reason }
+}
+
 /// Remembers where receipts were left in this run of the program, and as whom.
 #[derive(Debug, Default)]
 pub(super) struct Left(Mutex<BTreeSet<(HostName, Option<String>)>>);
@@ -75,9 +119,19 @@ pub(super) struct Left(Mutex<BTreeSet<(HostName, Option<String>)>>);
 impl Left {
     /// Runs an action, and remembers that it leaves a receipt.
     pub(super) async fn act<D: Dial>(&self, host: &D, target: &Target, act: &Act) -> Result<Finished, Fault> {
+        self.remember(target, act);
+        Action::new(host, act).run().await
+    }
+
+    /// Asks what became of an action, and remembers that it left a receipt.
+    pub(super) async fn ask<D: Dial>(&self, host: &D, target: &Target, act: &Act) -> Result<Became, Fault> {
+        self.remember(target, act);
+        Action::new(host, act).ask().await
+    }
+
+    fn remember(&self, target: &Target, act: &Act) {
         let entry = (target.name.clone(), act.command.sudo.clone());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(entry);
-        conduct::act(host, act).await
     }
 
     /// Removes the receipts of `run` for the login user, the host's own sudo user, and whoever else left some.
@@ -89,7 +143,7 @@ impl Left {
         }
         for user in users {
             let Ok(nonce) = nonce() else { return };
-            let errand = Errand::service(nonce, &receipt::remove(run));
+            let errand = Errand::service(nonce, &format!("{}\n{}", receipt::remove(run), lock::sweep()));
             let bootstrap = Bootstrap::new(user.as_deref(), "tidy");
             if let Err(reason) = stop::run(host, &bootstrap, &errand, TIDY).await {
                 tracing::debug!(host = %target.name, reason, "receipts were left behind");

@@ -8,12 +8,12 @@ use std::process::Stdio;
 use tokio::process::{Child, Command as Process};
 use tokio_util::sync::CancellationToken;
 
-use super::capability::{Act, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
-use super::channel::{Carrier, Channel};
+use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen};
+use super::channel::{Carrier, Channel, Priority};
 use super::host::{self, Left};
 use super::wrapper::Bootstrap;
 use crate::model::Target;
-use crate::vocab::{HttpRequest, Period, RunId};
+use crate::vocab::{Holder, HttpRequest, Period, RunId};
 
 /// Runs commands on this machine, by this user.
 #[derive(Debug, Default)]
@@ -29,11 +29,19 @@ impl Inspect for Local {
     fn ping<'a>(&'a self, _target: &'a Target, _timeout: Period) -> Pending<'a, Result<Period, Fault>> {
         Box::pin(std::future::ready(Ok(Period::ZERO)))
     }
+
+    fn locked<'a>(&'a self, _target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        Box::pin(host::locked(&Here))
+    }
 }
 
 impl Operate for Local {
     fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>> {
         Box::pin(async move { self.left.act(&Here, target, &act).await })
+    }
+
+    fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>> {
+        Box::pin(async move { self.left.ask(&Here, target, &act).await })
     }
 
     fn send<'a>(
@@ -46,6 +54,23 @@ impl Operate for Local {
         Box::pin(async move { host::send(&Here, &request, timeout, &cancel).await })
     }
 
+    fn lock<'a>(&'a self, _target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {
+        Box::pin(host::lock(&Here, claim))
+    }
+
+    fn unlock<'a>(&'a self, _target: &'a Target, run: &'a RunId) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(host::unlock(&Here, run))
+    }
+
+    fn break_lock<'a>(
+        &'a self,
+        target: &'a Target,
+        by: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        Box::pin(host::break_lock(&Here, target, by, reason))
+    }
+
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {
         Box::pin(self.left.tidy(&Here, target, run))
     }
@@ -56,7 +81,7 @@ impl Operate for Local {
 pub(super) struct Here;
 
 impl Carrier for Here {
-    async fn open(&self, bootstrap: &Bootstrap, _urgent: bool) -> Result<Channel, Fault> {
+    async fn open(&self, bootstrap: &Bootstrap, _priority: Priority) -> Result<Channel, Fault> {
         let argv = bootstrap.argv();
         let started = match start("setsid", &argv, false) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => start(&argv[0], &argv[1..], true),

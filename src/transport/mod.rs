@@ -6,22 +6,30 @@
 //!
 //! From the bottom up: `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
 //! machine, each a `channel`; `spare` is a session opened ahead; `wrapper`, `receipt` and `control` are what is said over
-//! it; `exchange` says it, `conduct` and `stop` mind the time; `dial`, `tcp` and `http` are the conversations; `host`
-//! puts it together.
+//! it; `exchange` says it and `gathered` keeps what is heard; `conduct` looks, `action` acts, `stop` stops; `lease` and
+//! `lock` are how a host is locked; `dial`, `tcp` and `http` are the conversations; `host` puts it together.
 
+mod action;
 pub mod capability;
 mod channel;
 mod conduct;
 mod connection;
 mod control;
+#[cfg(test)]
+mod cut_tests;
 mod dial;
 mod exchange;
 mod fleet;
+mod gathered;
 mod host;
 mod http;
+mod lease;
+#[cfg(test)]
+mod lease_tests;
 mod local;
 #[cfg(test)]
 mod local_tests;
+mod lock;
 mod master;
 mod receipt;
 mod refusal;
@@ -35,7 +43,8 @@ mod wrapper;
 mod wrapper_tests;
 
 pub use capability::{
-    Act, Ended, Fault, Finished, HttpReply, Inspect, Look, Operate, OutputSink, Pending, Probe, Seen, Stream,
+    Act, Became, Claim, Ended, Fault, Finished, HttpReply, Inspect, Lock, Look, Notice, NoticeSink, Operate,
+    OutputSink, Pending, Probe, Seen, Stream,
 };
 pub use fleet::{Fleet, Settings};
 pub use local::Local;

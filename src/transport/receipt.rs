@@ -1,23 +1,29 @@
 //! Receipts: what an action leaves on its host so that it is never started twice and its end can be learned later.
 //!
-//! A run has a directory on each host, `$HOME/.cache/runbook/RUN` (mode 0700, `HOME` of the user the action runs as;
+//! A run has a directory on each host, `$HOME/.local/state/runbook/RUN` (mode 0700, `HOME` of the user the action runs as;
 //! where that user has no writable home, `/var/tmp/runbook-USER/RUN`). An action is named after its step (slashes as
-//! `%`) and attempt, and has two files:
+//! `%`) and attempt, and has these files:
 //!
-//! * `NAME.start`, created exclusively before the command starts: `PID PGID BOOT_ID EPOCH TICKS .` where EPOCH is the
-//!   sender's clock and TICKS the start time of PID in the host's own ticks since boot (so that a process id that was
-//!   given out again is recognised). Without its final ` .` it is not whole, and the command did not start.
-//! * `NAME.exit`, when it ended: `STATUS .`.
+//! * `NAME.start`, created exclusively before the command starts: `PID PGID BOOT_ID EPOCH TICKS UPTIME .` where EPOCH is
+//!   the sender's clock, TICKS the start time of PID in the host's own ticks since boot (so that a process id that was
+//!   given out again is recognised) and UPTIME the host's seconds since boot. Or `withdrawn .`: whoever asked what became
+//!   of it found nothing, and made sure that it stays so. Without its final ` .` it is not whole.
+//! * `NAME.out` and `NAME.err`, what the command writes. It never waits for whoever reads them.
+//! * `NAME.exit`, when it ended: `STATUS UPTIME .`. Or `refused .`: the wrapper thought better of it, nothing ran.
+//!
+//! What can be told from them, whenever either side died: *never started* (no start, and now there never will be one),
+//! *running*, *finished with N*, *gone* (no end was written and nothing of it lives) and *gone with the host's reboot*.
 //!
 //! Apart from the wrapper because it is a format on disk that later versions will read.
 //!
-//! *Not guaranteed*: the files are not synced to disk; a host that loses power may lose the last of them.
+//! *Not guaranteed*: the files are not synced to disk; a host that loses power may lose the last of them. The boot id
+//! that the run knows of the host then tells "nothing is there" from "nothing was there".
 
 use crate::vocab::quote::shell_word;
 use crate::vocab::{Clock, RunId, StepId, SystemClock};
 
 /// Where the receipts of runs are, below the home directory.
-const FOLDER: &str = ".cache/runbook";
+const FOLDER: &str = ".local/state/runbook";
 
 /// One action's receipt.
 #[derive(Clone, Debug)]
@@ -38,21 +44,21 @@ impl Receipt {
     }
 
     /// Shell text: refuses a second start, makes the directory.
-    #[expect(clippy::unused_self, reason = "reads as one of the receipt's steps")]
-    pub(super) fn make_room(&self) -> String {
-        // the answer is for people; what holds is the exclusive creation below
-        "if [ -e \"$rb_f.start\" ];then rb_no 'it was started before: its receipt is on the host';fi;\
-         [ -d \"$rb_d\" ] || (umask 077;mkdir -p \"$rb_d\") || rb_no 'no receipt could be written';"
-            .to_owned()
-    }
+    pub(super) const MAKE_ROOM: &str = "if [ -e \"$rb_f.start\" ];then rb_no 'it was started before: its receipt is on the host';fi;\
+         [ -d \"$rb_d\" ] || (umask 077;mkdir -p \"$rb_d\") || rb_no 'no receipt could be written';";
 
-    /// Shell text: the mark that it starts, or a refusal.
-    #[expect(clippy::unused_self, reason = "reads as one of the receipt's steps")]
-    pub(super) fn mark_start(&self) -> String {
+    /// Shell text: the mark that it starts, and the files for its output; or a refusal. Defines `rb_gone`, which
+    /// refuses what has its mark already.
+    ///
+    /// The mark is read back: whoever asked in between may have withdrawn the action.
+    pub(super) fn mark_start() -> String {
         format!(
-            "rb_b=-;read -r rb_b </proc/sys/kernel/random/boot_id;set -C;\
-             printf '%s %s %s %s %s .\\n' $$ \"$rb_g\" \"$rb_b\" {} \"$rb_t\" >\"$rb_f.start\" \
-             || rb_no 'no receipt could be written';set +C;",
+            "rb_b=-;read -r rb_b </proc/sys/kernel/random/boot_id;rb_u=0;read -r rb_u rb_s </proc/uptime;set -C;\
+             printf '%s %s %s %s %s %s .\\n' $$ \"$rb_g\" \"$rb_b\" {} \"$rb_t\" \"$rb_u\" >\"$rb_f.start\" \
+             || rb_no 'no receipt could be written';set +C;\
+             rb_gone() {{ printf 'refused .\\n' >\"$rb_f.exit\";rb_no \"$1\"; }};\
+             read -r rb_s rb_l <\"$rb_f.start\";[ \"$rb_s\" = $$ ] || rb_no 'it was withdrawn';\
+             {{ :;}} >\"$rb_f.out\" && {{ :;}} >\"$rb_f.err\" || rb_gone 'no room for its output';",
             SystemClock.now().as_second()
         )
     }
@@ -62,14 +68,89 @@ impl Receipt {
         let otherwise = "exit 1";
         let name = shell_word(&self.name);
         format!(
-            "{}rb_f=$rb_d/{name};[ -e \"$rb_f.exit\" ] || printf '137 .\\n' >\"$rb_f.exit\";",
+            "{}rb_f=$rb_d/{name};read -r rb_u rb_s </proc/uptime;\
+             [ -s \"$rb_f.exit\" ] || printf '137 %s .\\n' \"${{rb_u:-0}}\" >\"$rb_f.exit\";",
             locate_run(&self.run, otherwise)
         )
     }
 
     /// Shell text: the end, with the status in `rb_x`. That it cannot be written is no failure of the command.
-    pub(super) const MARK_EXIT: &str = r#"printf '%s .\n' "$rb_x" >"$rb_f.exit";"#;
+    pub(super) const MARK_EXIT: &str =
+        r#"read -r rb_u rb_s </proc/uptime;printf '%s %s .\n' "$rb_x" "$rb_u" >"$rb_f.exit";"#;
+
+    /// Shell text: makes sure that the action, of which nothing is there, never starts, and says so. `boot`: the host's
+    /// boot when the run began; another one now may have taken the receipt with it.
+    pub(super) fn withdraw(boot: Option<&str>) -> String {
+        let rebooted = boot.map_or_else(String::new, |boot| {
+            format!("case $rb_b in {}|-);;*) rb_lost rebooted;;esac;", shell_word(boot))
+        });
+        format!(
+            "{rebooted}[ -d \"$rb_d\" ] || (umask 077;mkdir -p \"$rb_d\");set -C;\
+             if {{ printf 'withdrawn .\\n' >\"$rb_f.start\"; }} 2>/dev/null;then rb_lost never;fi;set +C;\
+             [ -e \"$rb_f.start\" ] || rb_no 'there is no room for a mark that it is withdrawn';"
+        )
+    }
 }
+
+/// Shell text that follows an action whose `NAME.start` is there, from `rb_o` bytes of its stdout and `rb_e` of its
+/// stderr on, to its end, and tells it as the wrapper would have.
+///
+/// A start that is not whole after two seconds is withdrawn: a mark is put in its place, and the file that was there,
+/// still open, is read once more. Is it whole now, the wrapper may have read it as its own: then the mark gives way.
+pub(super) const FOLLOW: &str = r#"
+    rb_line() { rb_1=;[ -e "$1" ] && IFS= read -r rb_1 <"$1"; };
+    rb_whole() { case $rb_1 in *' .') return 0;;esac;return 1; };
+    rb_nap() { sleep "$1" 2>/dev/null || sleep 1; };
+    rb_i=0;rb_line "$rb_f.start";
+    until rb_whole || [ $rb_i -ge 20 ];do rb_i=$((rb_i+1));rb_nap 0.1;rb_line "$rb_f.start";done;
+    if ! rb_whole;then
+        printf 'withdrawn .\n' >"$rb_f.mark$$" || rb_no 'there is no room for a mark that it is withdrawn';
+        exec 4<"$rb_f.start";mv -f "$rb_f.mark$$" "$rb_f.start";
+        rb_1=;IFS= read -r rb_1 <&4;
+        rb_whole || rb_lost never;
+        printf '%s\n' "$rb_1" >"$rb_f.mark$$";mv -f "$rb_f.mark$$" "$rb_f.start";
+    fi;
+    case $rb_1 in withdrawn*) rb_lost never;;esac;
+    set -- $rb_1;
+    rb_alive() {
+        [ "$3" = "$rb_b" ] || return 1;
+        [ -r /proc/self/stat ] || { kill -0 -"$2" 2>/dev/null;return; };
+        if [ -e /proc/$1/stat ] && rb_1= && read -r rb_1 </proc/$1/stat;then
+            rb_group=$2;rb_ticks=$5;set -- ${rb_1##*) };
+            case $1 in Z|X);;*) [ "${20}" != "$rb_ticks" ] || return 0;;esac;
+            set -- 0 "$rb_group";
+        fi;
+        rb_group=$2;
+        for rb_p in /proc/[0-9]*/stat;do
+            rb_1=;read -r rb_1 <"$rb_p" || continue;
+            set -- ${rb_1##*) };
+            [ "$3" = "$rb_group" ] || continue;
+            case $1 in Z|X);;*) return 0;;esac;
+        done 2>/dev/null;
+        return 1;
+    };
+    rb_ended() { rb_line "$rb_f.exit";rb_whole; };
+    rb_ended && case $rb_1 in refused*) rb_lost never;;esac;
+    exec 2>/dev/null;
+    for rb_p in out err;do [ -r "$rb_f.$rb_p" ] || { :;} >>"$rb_f.$rb_p";done;
+    exec 4<"$rb_f.out" 5<"$rb_f.err";
+    rb_u=0;read -r rb_u rb_s </proc/uptime;
+    [ "$3" = "$rb_b" ] || rb_u=$6;
+    printf '%sbegin\n' "$rb_k";printf '%sstart %s %s %s %s\n' "$rb_k" "$1" "$2" "$6" "$rb_u" >&3;
+    tail -c +$((rb_o+1)) <&4;tail -c +$((rb_e+1)) <&5 >&3;
+    rb_i=0;
+    until rb_ended;do
+        if ! rb_alive "$@";then rb_ended;break;fi;
+        rb_i=$((rb_i+1));
+        if [ $rb_i -le 20 ];then rb_nap 0.1;elif [ $rb_i -le 120 ];then rb_nap 0.5;else sleep 1;fi;
+        cat <&4;cat <&5 >&3;
+    done;
+    cat <&4;cat <&5 >&3;
+    case $rb_1 in refused*) rb_lost never;;esac;
+    if rb_whole;then printf '%send\n' "$rb_k";printf '%sexit %s\n' "$rb_k" "${rb_1% .}" >&3;
+    elif [ "$3" = "$rb_b" ];then rb_lost gone;
+    else rb_lost rebooted;fi;
+"#;
 
 /// Shell text that sets `rb_d`. In `/var/tmp` the folder could be somebody else's trap: then it does `otherwise`.
 fn locate_run(run: &RunId, otherwise: &str) -> String {

@@ -120,21 +120,23 @@ async fn answers(channel: &mut Channel) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::channel::Carrier as _;
+    use super::super::channel::{Carrier as _, Priority};
     use super::super::exchange::{Exchange, Progress};
+    use super::super::gathered::Gathered;
     use super::super::local::Here;
     use super::super::wrapper::Errand;
     use super::*;
 
     async fn opened() -> Option<Channel> {
-        Here.open(&Bootstrap::new(None, "test"), false).await.ok()
+        Here.open(&Bootstrap::new(None, "test"), Priority::Normal).await.ok()
     }
 
     async fn says(channel: Channel, text: &str) -> String {
         let errand = Errand::service("abc".to_owned(), text);
-        let mut exchange = Exchange::new(channel, "abc", errand.line(true), &[], None);
+        let gathered = Arc::<Gathered>::default();
+        let mut exchange = Exchange::new(channel, &errand, Arc::clone(&gathered), (0, 0));
         while exchange.advance().await == Progress::Started {}
-        String::from_utf8_lossy(&exchange.stdout).into_owned()
+        String::from_utf8_lossy(&gathered.take().stdout).into_owned()
     }
 
     #[tokio::test]

@@ -3,12 +3,12 @@
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::capability::{Act, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Seen};
+use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen};
 use super::connection::Connections;
 use super::fleet::Settings;
 use super::host::{self, Left};
 use crate::model::Target;
-use crate::vocab::{HttpRequest, Period, RunId};
+use crate::vocab::{Holder, HttpRequest, Period, RunId};
 
 /// Reaches hosts over ssh, by connections that are shared and kept.
 #[derive(Debug)]
@@ -44,11 +44,19 @@ impl Inspect for Ssh {
             }
         })
     }
+
+    fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        Box::pin(async move { host::locked(&self.connections.to(target)?).await })
+    }
 }
 
 impl Operate for Ssh {
     fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>> {
         Box::pin(async move { self.left.act(&self.connections.to(target)?, target, &act).await })
+    }
+
+    fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>> {
+        Box::pin(async move { self.left.ask(&self.connections.to(target)?, target, &act).await })
     }
 
     fn send<'a>(
@@ -59,6 +67,23 @@ impl Operate for Ssh {
         cancel: CancellationToken,
     ) -> Pending<'a, Result<HttpReply, Fault>> {
         Box::pin(async move { host::send(&self.connections.to(target)?, &request, time, &cancel).await })
+    }
+
+    fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {
+        Box::pin(async move { host::lock(&self.connections.to(target)?, claim).await })
+    }
+
+    fn unlock<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move { host::unlock(&self.connections.to(target)?, run).await })
+    }
+
+    fn break_lock<'a>(
+        &'a self,
+        target: &'a Target,
+        by: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        Box::pin(async move { host::break_lock(&self.connections.to(target)?, target, by, reason).await })
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

@@ -6,13 +6,15 @@
 //! *Not guaranteed*: processes that made a session or a group of their own (daemons) are not in the group and live on;
 //! that is meant so.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::channel::Carrier;
+use super::channel::{Carrier, Priority};
 use super::control::Group;
 use super::exchange::{Exchange, Progress};
+use super::gathered::Gathered;
 use super::nonce;
 use super::receipt::Receipt;
 use super::wrapper::{Bootstrap, Errand};
@@ -52,14 +54,20 @@ pub(super) async fn run<C: Carrier>(
 ) -> Result<(Vec<u8>, Vec<u8>), String> {
     let until = Instant::now() + most;
     let work = async {
-        let channel = carrier.open(bootstrap, true).await.map_err(|fault| fault.to_string())?;
-        let mut exchange = Exchange::new(channel, &errand.nonce, errand.line(true), &[], None);
+        let channel = carrier.open(bootstrap, Priority::Urgent).await.map_err(|fault| fault.to_string())?;
+        let gathered = Arc::<Gathered>::default();
+        let mut exchange = Exchange::new(channel, errand, Arc::clone(&gathered), (0, 0));
         loop {
             match exchange.advance().await {
                 Progress::Started => {}
-                Progress::Exited(_) => return Ok((exchange.stdout, exchange.stderr)),
+                Progress::Exited(_) => {
+                    let written = gathered.take();
+                    return Ok((written.stdout, written.stderr));
+                }
                 Progress::Refused(reason) | Progress::Declined(reason) => return Err(one_line(&reason)),
-                Progress::Unsent | Progress::Broken => return Err("the connection was lost".to_owned()),
+                Progress::Unsent | Progress::Broken | Progress::Lost(_) => {
+                    return Err("the connection was lost".to_owned());
+                }
             }
         }
     };

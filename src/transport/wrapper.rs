@@ -16,7 +16,9 @@
 
 use std::fmt::Write as _;
 
-use super::receipt::Receipt;
+use super::lease;
+use super::receipt::{FOLLOW, Receipt};
+use crate::vocab::command::Stdin;
 use crate::vocab::quote::shell_word;
 use crate::vocab::{Command, Program};
 
@@ -85,69 +87,111 @@ pub(super) struct Errand {
     /// Marks the wrapper's own lines; random, and known to nothing that runs under it.
     pub(super) nonce: String,
     body: String,
+    /// What it reads behind its line.
+    pub(super) input: Vec<u8>,
+    /// It reads nothing but its line.
+    input_free: bool,
 }
 
+/// An input up to this size stands in the errand itself; a larger one, which is never a secret, is put beside the
+/// receipt first.
+const INPUT_AT_MOST: usize = 16 * 1024;
+
+/// Where it stands: `rb_g` is its process group, `rb_t` its start time in ticks.
+// LEAD has read it already, unless there was a `setsid` or `sudo` since
+const STANDING: &str = "if [ $# -gt 20 ];then shift 2;else read -r rb_s </proc/$$/stat;set -- ${rb_s##*) };fi;\
+     rb_g=${3:-$$};rb_t=${20:-0};set --;";
+
+/// Says that the command begins.
+const BEGIN: &str =
+    r#"printf '%sbegin\n' "$rb_k";printf '%sstart %s %s %s %s\n' "$rb_k" $$ "$rb_g" "$rb_u" "$rb_u" >&2;"#;
+
+/// Whether something that the command left behind holds its output open: only what was started since can. No process is
+/// started to find out. Where the numbers of processes began anew, or very many were given out, all are looked at.
+const HELD: &str = r#"rb_open() { for rb_q in 1 2;do [ $1/fd/$rb_q -ef "$rb_f.out" ] || [ $1/fd/$rb_q -ef "$rb_f.err" ] || continue;return 0;done;return 1; };rb_held() { rb_l=0;read -r rb_s rb_s rb_s rb_s rb_l </proc/loadavg;rb_p=$$;if [ $rb_l -gt $rb_p ] && [ $rb_l -lt $((rb_p+999)) ];then while [ $rb_p -lt $rb_l ];do rb_p=$((rb_p+1));rb_open /proc/$rb_p && return;done;return 1;fi;for rb_p in /proc/[0-9]*;do rb_open $rb_p && return;done;return 1; };"#;
+
+/// What it tells when the command of an action has ended: all its output, and the status. A child that holds the output
+/// open is given a second.
+const TELL: &str = r#"rb_h=0;while rb_held && [ $rb_h -lt 10 ];do rb_h=$((rb_h+1));sleep 0.1 || { sleep 1;rb_h=10; };done;rb_tell() { if [ -s "$1" ] || ! [ -e "$1" ];then cat;fi; };rb_tell "$rb_f.out" <&4;printf '%send\n' "$rb_k";rb_tell "$rb_f.err" <&5 >&3;rb_l=;[ $rb_h -lt 10 ] || rb_l=' held';printf '%sexit %s %s%s\n' "$rb_k" "$rb_x" "$rb_u" "$rb_l" >&3;"#;
+
 impl Errand {
-    /// Runs `command`; an action leaves `receipt`, a probe nothing.
-    pub(super) fn command(nonce: String, command: &Command, receipt: Option<&Receipt>) -> Self {
-        // LEAD has read it already, unless there was a `setsid` or `sudo` since
-        let mut body = String::from(
-            "if [ $# -gt 20 ];then shift 2;else read -r rb_s </proc/$$/stat;set -- ${rb_s##*) };fi;\
-             rb_g=${3:-$$};rb_t=${20:-0};set --;",
-        );
-        let script = matches!(command.program, Program::Script { .. });
-        if let Some(receipt) = receipt {
-            body.push_str(&receipt.locate());
-            body.push_str(&receipt.make_room());
-            if script {
-                body.push_str("rb_a=$rb_f.script;");
-            }
-        } else if script {
-            body.push_str("rb_a=$(mktemp) || rb_no 'no room for the script';");
-        }
+    /// Looks by `command`: its output goes straight over the connection.
+    pub(super) fn look(nonce: String, command: &Command) -> Self {
+        let mut body = format!("{STANDING}rb_u=0;");
         if let Program::Script { text, .. } = &command.program {
-            let _ = write!(body, "printf %s {} >\"$rb_a\" || rb_no 'no room for the script';", word(text));
-        }
-        if let Some(receipt) = receipt {
-            body.push_str(&receipt.mark_start());
+            body.push_str("rb_a=$(mktemp) || rb_no 'no room for the script';");
+            body.push_str(&write_script(text));
         }
         body.push_str("trap : HUP INT QUIT PIPE TERM;");
-        body.push_str(r#"printf '%sbegin\n' "$rb_k";printf '%sstart %s %s %s\n' "$rb_k" $$ "$rb_g" "$rb_t" >&2;"#);
-        if let Program::Shell(text) = &command.program {
-            let _ = write!(body, "rb_c={};", word(text));
-        }
+        body.push_str(BEGIN);
+        let (before, subshell) = subshell(command);
         // the shell's own remarks ("Terminated") go nowhere: they are not the command's
-        body.push_str("exec 3>&2 2>/dev/null;(");
-        for (name, value) in &command.env {
-            let _ = write!(body, "export {name}={};", word(value.expose()));
-        }
-        body.push_str(&program(&command.program));
-        body.push_str(if command.stdin.is_some() { ") 2>&3 3>&-;" } else { ") 2>&3 3>&- </dev/null;" });
-        body.push_str("rb_x=$?;");
-        if receipt.is_some() {
-            body.push_str(Receipt::MARK_EXIT);
-        }
-        body.push_str(r#"printf '%send\n' "$rb_k";printf '%sexit %s\n' "$rb_k" "$rb_x" >&3;"#);
-        if script {
+        let _ = write!(body, "{before}exec 3>&2 2>/dev/null;{subshell}");
+        body.push_str(if command.stdin.is_some() { " 2>&3 3>&-;" } else { " 2>&3 3>&- </dev/null;" });
+        body.push_str(r#"rb_x=$?;printf '%send\n' "$rb_k";printf '%sexit %s\n' "$rb_k" "$rb_x" >&3;"#);
+        if matches!(command.program, Program::Script { .. }) {
             body.push_str(r#"rm -f "$rb_a";"#);
         }
-        Self { nonce, body }
+        let input = command.stdin.as_ref().map(Stdin::bytes).unwrap_or_default().to_vec();
+        Self { nonce, body, input, input_free: command.stdin.is_none() }
+    }
+
+    /// Acts by `command`, if nothing of `receipt` is there; otherwise it is refused.
+    pub(super) fn act(nonce: String, command: &Command, receipt: &Receipt, guard: &str) -> Self {
+        let (text, input) = action(command, guard);
+        let body = format!("{STANDING}{}{}{text}", receipt.locate(), Receipt::MAKE_ROOM);
+        Self { nonce, body, input_free: input.is_empty(), input }
+    }
+
+    /// Acts by `command` if nothing of `receipt` is there; otherwise it tells what became of it, from `seen` bytes of
+    /// stdout and stderr on.
+    pub(super) fn act_or_follow(
+        nonce: String,
+        command: &Command,
+        receipt: &Receipt,
+        guard: &str,
+        seen: (usize, usize),
+    ) -> Self {
+        let (text, input) = action(command, guard);
+        let (locate, follow) = (receipt.locate(), follow(seen));
+        let body =
+            format!("{STANDING}{locate}if [ -e \"$rb_f.start\" ];then {follow}exit 0;fi;{}{text}", Receipt::MAKE_ROOM);
+        Self { nonce, body, input_free: input.is_empty(), input }
+    }
+
+    /// Tells what became of the action of `receipt`, from `seen` bytes of stdout and stderr on. Nothing of it is there:
+    /// then it sees to it that it never starts.
+    pub(super) fn ask(nonce: String, receipt: &Receipt, boot: Option<&str>, seen: (usize, usize)) -> Self {
+        let withdraw = Receipt::withdraw(boot);
+        let body = format!(
+            "{}{DEFINE_LOST}{READ_BOOT}if ! [ -e \"$rb_f.start\" ];then {withdraw}fi;{}",
+            receipt.locate(),
+            follow(seen)
+        );
+        Self { nonce, body, input: Vec::new(), input_free: true }
+    }
+
+    /// Tells what becomes of the action of `receipt`, which was heard to start, from `seen` bytes of stdout and stderr on.
+    pub(super) fn follow(nonce: String, receipt: &Receipt, seen: (usize, usize)) -> Self {
+        let (locate, follow) = (receipt.locate(), follow(seen));
+        let body = format!("{locate}{DEFINE_LOST}[ -e \"$rb_f.start\" ] || rb_lost gone;{follow}");
+        Self { nonce, body, input: Vec::new(), input_free: true }
     }
 
     /// Runs a text of ours, which has no business with receipts.
     pub(super) fn service(nonce: String, text: &str) -> Self {
-        Self::command(nonce, &Command::shell(text), None)
+        Self::look(nonce, &Command::shell(text))
     }
 
-    /// The line for the bootstrap, with its newline. `stdin_free`: the command has no input of its own.
-    pub(super) fn line(&self, stdin_free: bool) -> Vec<u8> {
+    /// The line for the bootstrap, with its newline.
+    pub(super) fn line(&self) -> Vec<u8> {
         // a newline without a process: IFS starts out as blank, tab, newline
         let text = format!(
             "rb_n=${{IFS#??}};rb_k='\x1e{} ';rb_no() {{ printf '%srefused %s\\n' \"$rb_k\" \"$1\" >&2;exit 0; }};{}",
             self.nonce, self.body
         );
         debug_assert!(!text.contains('\n'), "one line");
-        if text.len() > READ_AT_MOST && stdin_free {
+        if text.len() > READ_AT_MOST && self.input_free {
             let mark = format!("#{}", self.nonce);
             // the mark at its end shows that it arrived whole
             return format!("rb_p=$(cat);case $rb_p in *'{mark}') eval \"$rb_p\";;esac\n{text}{mark}\n").into_bytes();
@@ -158,9 +202,97 @@ impl Errand {
     }
 }
 
+/// What an action does from its mark to its end, and what is read behind its line.
+///
+/// The command writes to files beside the receipt and reads what was there before it started: neither side of the
+/// connection can hold it up, and it does not notice when the connection goes.
+fn action(command: &Command, guard: &str) -> (String, Vec<u8>) {
+    let mut text = String::new();
+    let mut behind = Vec::new();
+    let mut left = Vec::new();
+    let (mut feed, mut from) = ("", " </dev/null");
+    match &command.stdin {
+        None => {}
+        Some(Stdin::File { bytes, .. }) if bytes.len() > INPUT_AT_MOST => {
+            let length = bytes.len();
+            let _ = write!(
+                text,
+                "cat >\"$rb_f.in$$\" && [ $(wc -c <\"$rb_f.in$$\") -eq {length} ] || rb_no 'its input did not arrive whole';"
+            );
+            behind.clone_from(bytes);
+            left.push("$rb_f.in$$");
+            from = " <\"$rb_f.in$$\"";
+        }
+        Some(stdin) => {
+            let bytes = stdin.bytes();
+            if !bytes.is_empty() {
+                let (value, print) = word_of_bytes(bytes);
+                let _ = write!(text, "rb_i={value};");
+                (feed, from) = (print, "");
+            }
+        }
+    }
+    if let Program::Script { text: script, .. } = &command.program {
+        text.push_str("rb_a=$rb_f.script$$;");
+        text.push_str(&write_script(script));
+        left.push("$rb_a");
+    }
+    text.push_str(&Receipt::mark_start());
+    text.push_str(guard);
+    text.push_str("trap : HUP INT QUIT PIPE TERM;exec 4<\"$rb_f.out\" 5<\"$rb_f.err\";");
+    text.push_str(BEGIN);
+    let (before, subshell) = subshell(command);
+    let _ = write!(
+        text,
+        "{before}exec 3>&2 2>/dev/null;{feed}{subshell} >>\"$rb_f.out\" 2>>\"$rb_f.err\" 3>&- 4<&- 5<&-{from};rb_x=$?;"
+    );
+    text.push_str(Receipt::MARK_EXIT);
+    if !guard.is_empty() {
+        text.push_str(lease::RETIRE);
+    }
+    text.push_str(HELD);
+    text.push_str(TELL);
+    if !left.is_empty() {
+        text.push_str("rm -f");
+        left.iter().for_each(|file| text.push_str(&format!(" \"{file}\"")));
+        text.push(';');
+    }
+    (text, behind)
+}
+
+/// Defines `rb_lost`, which says why there is no end to tell of.
+const DEFINE_LOST: &str = r#"exec 3>&2;rb_lost() { printf '%slost %s\n' "$rb_k" "$1" >&3;exit 0; };"#;
+
+/// The host's boot, as the receipts have it.
+const READ_BOOT: &str = "rb_b=-;read -r rb_b </proc/sys/kernel/random/boot_id;";
+
+fn follow(seen: (usize, usize)) -> String {
+    let text: String = FOLLOW.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    format!("{DEFINE_LOST}{READ_BOOT}rb_o={};rb_e={};trap : HUP INT QUIT PIPE TERM;{text}", seen.0, seen.1)
+}
+
+fn write_script(text: &str) -> String {
+    format!("printf %s {} >\"$rb_a\" || rb_no 'no room for the script';", word(text))
+}
+
+/// What stands in front of the subshell, and the subshell that becomes the program.
+fn subshell(command: &Command) -> (String, String) {
+    let before = match &command.program {
+        Program::Shell(text) => format!("rb_c={};", word(text)),
+        Program::Argv(_) | Program::Script { .. } => String::new(),
+    };
+    let mut text = "(".to_owned();
+    for (name, value) in &command.env {
+        let _ = write!(text, "export {name}={};", word(value.expose()));
+    }
+    text.push_str(&program(&command.program));
+    text.push(')');
+    (before, text)
+}
+
 /// What the subshell does last: it forgets our variables and becomes the program.
 fn program(program: &Program) -> String {
-    const FORGET: &str = "unset rb_n rb_k rb_s rb_g rb_t rb_d rb_f rb_b rb_p;unset -f rb_no;";
+    const FORGET: &str = "unset rb_ld rb_lb rb_lm rb_ln rb_lf rb_lv rb_ls rb_lr rb_lo rb_lx rb_ll rb_lw rb_lu rb_lz rb_n rb_k rb_s rb_g rb_t rb_u rb_l rb_d rb_f rb_b rb_i rb_p;unset -f rb_no rb_gone;";
     match program {
         Program::Shell(_) => format!("{FORGET}set -e;eval \"unset rb_c;$rb_c\""),
         Program::Argv(argv) => format!("set -- {};{FORGET}{}", words(argv), replace_shell(argv)),
@@ -190,4 +322,18 @@ pub(super) fn word(value: &str) -> String {
         .map(|line| if line.is_empty() { String::new() } else { shell_word(line) })
         .collect::<Vec<_>>()
         .join("\"$rb_n\"")
+}
+
+/// `bytes` as one word of the line, and what prints it to a pipe: text as it is, anything else in octal.
+fn word_of_bytes(bytes: &[u8]) -> (String, &'static str) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => (word(text), "printf %s \"$rb_i\"|"),
+        Ok(_) | Err(_) => {
+            let octal: String = bytes.iter().fold(String::new(), |mut octal, byte| {
+                let _ = write!(octal, "\\0{byte:03o}");
+                octal
+            });
+            (shell_word(&octal), "printf %b \"$rb_i\"|")
+        }
+    }
 }

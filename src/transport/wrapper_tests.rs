@@ -11,8 +11,9 @@ use tokio::process::Command as Process;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::action::Action;
 use super::capability::{Act, Ended, Fault, Finished, OutputSink, Stream};
-use super::channel::{Carrier, Channel};
+use super::channel::{Carrier, Channel, Priority};
 use super::conduct;
 use super::wrapper::Bootstrap;
 use crate::vocab::command::Stdin;
@@ -20,13 +21,13 @@ use crate::vocab::{Command, MaskedText, Period, Program, RunId, StepId};
 
 /// Runs wrappers by a shell of choice, with a home of its own.
 #[derive(Clone)]
-struct InShell {
+pub(super) struct InShell {
     shell: Arc<Vec<String>>,
     home: Arc<tempfile::TempDir>,
 }
 
 impl Carrier for InShell {
-    async fn open(&self, bootstrap: &Bootstrap, _urgent: bool) -> Result<Channel, Fault> {
+    async fn open(&self, bootstrap: &Bootstrap, _priority: Priority) -> Result<Channel, Fault> {
         // setsid, then the shell in the place of the bootstrap's `sh`
         #[expect(clippy::disallowed_methods, reason = "the test is a transport of its own")]
         let mut process = Process::new("setsid");
@@ -37,16 +38,28 @@ impl Carrier for InShell {
 }
 
 impl InShell {
-    fn receipts(&self) -> PathBuf {
-        self.home.path().join(".cache/runbook").join(run_id().as_str())
+    pub(super) fn home(&self) -> &Path {
+        self.home.path()
     }
 
-    fn receipt(&self, name: &str) -> String {
+    pub(super) fn receipts(&self) -> PathBuf {
+        self.home.path().join(".local/state/runbook").join(run_id().as_str())
+    }
+
+    pub(super) fn receipt(&self, name: &str) -> String {
         std::fs::read_to_string(self.receipts().join(name)).unwrap_or_default()
     }
 
+    /// The status that a receipt tells.
+    pub(super) fn status(&self, name: &str) -> String {
+        let exit = self.receipt(&format!("{name}.exit"));
+        let fields: Vec<&str> = exit.trim_end().split(' ').collect();
+        assert!(fields.len() == 3 && fields[1].parse::<f64>().is_ok() && fields[2] == ".", "{exit}");
+        fields[0].to_owned()
+    }
+
     async fn act(&self, act: Act) -> Result<Finished, Fault> {
-        timeout(Duration::from_mins(1), conduct::act(self, &act)).await.expect("no test takes that long")
+        timeout(Duration::from_mins(1), Action::new(self, &act).run()).await.expect("no test takes that long")
     }
 
     async fn look(&self, command: &Command) -> Finished {
@@ -56,7 +69,7 @@ impl InShell {
 }
 
 /// The shells that are here.
-fn shells() -> Vec<InShell> {
+pub(super) fn shells() -> Vec<InShell> {
     let there = |path: &str| Path::new(path).exists();
     assert!(there("/bin/dash") || there("/usr/bin/dash"), "dash is not installed");
     let all: [&[&str]; 3] = [&["dash"], &["bash"], &["busybox", "sh"]];
@@ -74,7 +87,7 @@ fn run_id() -> RunId {
     "20261122T031500Z-1a2b3c4d".parse().unwrap()
 }
 
-fn order(step: &str, command: Command) -> Act {
+pub(super) fn order(step: &str, command: Command) -> Act {
     Act {
         run: run_id(),
         step: StepId::new(step),
@@ -84,6 +97,9 @@ fn order(step: &str, command: Command) -> Act {
         grace: Period::seconds(5),
         cancel: CancellationToken::new(),
         output: Arc::new(|_, _| {}),
+        notices: Arc::new(|_| {}),
+        locked: false,
+        boot: None,
     }
 }
 
@@ -91,7 +107,7 @@ fn argv(words: &[&str]) -> Command {
     Command { program: Program::Argv(words.iter().map(|&word| word.to_owned()).collect()), ..Command::shell("") }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -275,15 +291,15 @@ async fn a_background_child_holds_nobody_up() {
 #[tokio::test]
 async fn receipts_are_written_once() {
     for shell in shells() {
-        let act = order("block/inner", Command::shell("cat \"$HOME\"/.cache/runbook/*/*.start; exit 7"));
+        let act = order("block/inner", Command::shell("cat \"$HOME\"/.local/state/runbook/*/*.start; exit 7"));
         let done = shell.act(act.clone()).await.unwrap();
         assert_eq!(done.ended, Ended::Exited(7));
         let start = shell.receipt("block%inner.1.start");
         assert_eq!(text(&done.stdout), start, "it was there before the command");
         let fields: Vec<&str> = start.trim_end().split(' ').collect();
-        assert_eq!((fields.len(), fields[0] == fields[1], fields[5]), (6, true, "."), "{start}");
+        assert_eq!((fields.len(), fields[0] == fields[1], fields[6]), (7, true, "."), "{start}");
         assert_eq!(fields[2], std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim());
-        assert_eq!(shell.receipt("block%inner.1.exit"), "7 .\n");
+        assert_eq!(shell.status("block%inner.1"), "7");
         let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(shell.receipts()).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o700);
 
@@ -305,8 +321,8 @@ async fn nothing_starts_without_a_receipt() {
         std::os::unix::fs::symlink("/dev/full", shell.receipts().join("full.1.start")).unwrap();
         let full = shell.act(order("full", command.clone())).await;
         // the directory cannot be made
-        std::fs::remove_dir_all(shell.home.path().join(".cache")).unwrap();
-        std::fs::write(shell.home.path().join(".cache"), "").unwrap();
+        std::fs::remove_dir_all(shell.home.path().join(".local")).unwrap();
+        std::fs::write(shell.home.path().join(".local"), "").unwrap();
         let blocked = shell.act(order("blocked", command)).await;
         for result in [full, blocked] {
             assert!(matches!(&result, Err(Fault::NotStarted { reason }) if !reason.contains('\n')), "{result:?}");
@@ -334,8 +350,9 @@ async fn secrets_are_in_no_process_list() {
             assert!(!line.contains(&secret), "{line}");
         }
         assert_eq!(text(&running.await.unwrap().stdout), format!("{secret} {secret}\n"));
+        // but for what the command itself said
         let left = std::fs::read_dir(shell.receipts()).unwrap().flatten();
-        for file in left {
+        for file in left.filter(|file| !file.file_name().to_string_lossy().ends_with(".out")) {
             assert!(!std::fs::read_to_string(file.path()).unwrap().contains(&secret), "{file:?}");
         }
     }
@@ -358,7 +375,7 @@ async fn a_timeout_ends_the_whole_group() {
         );
         assert!(start.elapsed() < Duration::from_secs(3), "TERM was enough");
         assert_eq!(living(&mark), 0);
-        assert_eq!(shell.receipt("slow.1.exit"), "143 .\n");
+        assert_eq!(shell.status("slow.1"), "143");
     }
 }
 
@@ -380,7 +397,7 @@ async fn what_ignores_term_gets_kill() {
         let done = running.await.unwrap();
         assert_eq!((done.ended, text(&done.stdout)), (Ended::Cancelled, "begun\n".to_owned()));
         assert_eq!(living(&mark), 0);
-        assert_eq!(shell.receipt("deaf.1.exit"), "137 .\n");
+        assert_eq!(shell.status("deaf.1"), "137");
     }
 }
 

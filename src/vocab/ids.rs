@@ -31,6 +31,11 @@ impl RunId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The part that tells when it started: ids with the same one started in the same second.
+    pub fn second(&self) -> &str {
+        self.0.split_once('-').map_or(self.as_str(), |(second, _)| second)
+    }
 }
 
 impl FromStr for RunId {

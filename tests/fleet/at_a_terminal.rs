@@ -121,15 +121,15 @@ fn ctrl_c_at_a_question_interrupts_the_run() {
 #[test]
 fn a_step_in_doubt_is_settled_by_the_person() {
     let lab = Lab::acquire();
-    let program = program(&lab, "", &format!("sleep 1\n{}", deed("act")), "");
+    let program = program(&lab, "", &format!("{}\ntest $(hostname) != dfw-jobs01 || sleep 30", deed("act")), "");
     let mut child = program.start(["run", "act", "--yes"]);
-    let sleeps = || lab.processes("dfw-jobs01").iter().any(|line| line.contains("sleep 1"));
+    let sleeps = || lab.processes("dfw-jobs01").iter().any(|line| line.contains("sleep 30"));
     program.wait_until("the command runs", sleeps);
     signal(&child, "KILL");
     child.wait().unwrap();
-    program.wait_until("the deed", || deeds(&lab, "dfw-jobs01") == ["act"]);
+    lab.fault("dfw-jobs01", &["reboot"]);
     let mut terminal = Terminal::start(&program, &["resume", "--yes"]);
-    terminal.answer("act@dfw-jobs01 is in doubt: it was sent", "done: it\r");
+    terminal.answer("act@dfw-jobs01 is in doubt: its host was booted", "done: it\r");
     terminal.answer("Why?", "I looked\r");
     ends(terminal, 0);
     assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);

@@ -94,18 +94,45 @@ fn a_host_that_is_down_is_within_a_budget_of_one() {
 }
 
 #[test]
-fn a_connection_that_breaks_during_a_command_leaves_the_step_in_doubt() {
+fn a_connection_that_breaks_during_a_command_is_made_anew_and_the_run_goes_on() {
+    let lab = Lab::acquire();
+    let program = act(&lab, &format!("echo before\nsleep 2\n{}\necho behind", deed("act")), "");
+    let child = program.start(["run", "act", "--yes"]);
+    program.wait_until("the command runs", || lab.processes("dfw-jobs01").iter().any(|line| line.contains("sleep 2")));
+    lab.fault("dfw-jobs01", &["cut"]);
+    let ran = crate::support::Ran::of(child.wait_with_output().unwrap());
+    ran.exits(0).says("the connection was lost").says("connected again");
+    assert_eq!(program.started(), ["act@dfw-jobs01", "act@dfw-jobs02"]);
+    assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);
+    let acted = program.events_named("step-acted");
+    assert_eq!(acted[0]["stdout"]["text"], "before\nbehind\n");
+    assert_eq!(program.events_named("connection-lost").len(), 1);
+    assert_eq!(program.events_named("connection-regained").len(), 1);
+}
+
+#[test]
+fn a_host_that_is_booted_during_a_command_leaves_the_step_in_doubt() {
     let lab = Lab::acquire();
     let program = act(&lab, &format!("sleep 2\n{}", deed("act")), "");
     let child = program.start(["run", "act", "--yes"]);
     program.wait_until("the command runs", || lab.processes("dfw-jobs01").iter().any(|line| line.contains("sleep 2")));
-    lab.fault("dfw-jobs01", &["kill"]);
+    lab.fault("dfw-jobs01", &["reboot"]);
     let ran = crate::support::Ran::of(child.wait_with_output().unwrap());
-    ran.exits(5).says("act@dfw-jobs01 is in doubt").says("untouched: dfw-jobs02");
-    lab.heal("dfw-jobs01");
+    ran.exits(5).says("act@dfw-jobs01 is in doubt").says("booted in the middle of it").says("untouched: dfw-jobs02");
     assert_eq!(deeds(&lab, "dfw-jobs01"), [""; 0]);
     program.run(["resume", "--yes"]).exits(5).says("act@dfw-jobs01");
     assert_eq!(program.started(), ["act@dfw-jobs01"]);
+}
+
+#[test]
+fn a_host_that_is_gone_during_a_command_is_waited_for_as_long_as_the_step_may_take() {
+    let lab = Lab::acquire();
+    let program = act(&lab, &format!("sleep 2\n{}", deed("act")), "    timeout: 4s\n");
+    let child = program.start(["run", "act", "--yes"]);
+    program.wait_until("the command runs", || lab.processes("dfw-jobs01").iter().any(|line| line.contains("sleep 2")));
+    lab.fault("dfw-jobs01", &["kill"]);
+    let ran = crate::support::Ran::of(child.wait_with_output().unwrap());
+    ran.exits(5).says("act@dfw-jobs01 is in doubt").says("could not be asked").says("untouched: dfw-jobs02");
 }
 
 #[test]

@@ -121,30 +121,83 @@ fn a_second_sigterm_stops_the_command_on_the_host() {
 /// A check that the deed is done.
 const CHECKED: &str = "    checks:\n      - says: It is done.\n        run: cat /root/deeds\n        expect: stdout is containing(\"act\")\n";
 
-/// The program is killed while the command runs on dfw-jobs01; gives the run's id once the command has ended.
+/// The program is killed while the command runs on dfw-jobs01; gives the run's id.
 fn killed(lab: &Lab, program: &Program) -> String {
     let mut child = program.start(["run", "act", "--yes"]);
-    program.wait_until("the command runs", || sleeps(lab, "dfw-jobs01", 1));
+    program.wait_until("the command runs", || sleeps(lab, "dfw-jobs01", 2));
     signal(&child, "KILL");
     child.wait().unwrap();
-    program.wait_until("the command ended", || !sleeps(lab, "dfw-jobs01", 1));
     program.newest_id()
 }
 
-/// A program whose command takes a second and then leaves its line.
+/// The same, and its host is booted before the command ends: nobody can say how it ended.
+fn killed_and_booted(lab: &Lab, program: &Program) -> String {
+    let id = killed(lab, program);
+    lab.fault("dfw-jobs01", &["reboot"]);
+    id
+}
+
+/// A program whose command takes a while the first time on dfw-jobs01, behind its line.
 fn slow(lab: &Lab, more: &str) -> Program {
-    program(lab, &format!("sleep 1\n{}", deed("act")), &format!("{CHECKED}{more}"))
+    let wait = "test $(hostname) != dfw-jobs01 || test $(wc -l </root/deeds) -gt 1 || sleep 2";
+    program(lab, &format!("{}\n{wait}\necho said", deed("act")), &format!("{CHECKED}{more}"))
 }
 
 #[test]
-fn a_step_whose_outcome_nobody_wrote_is_in_doubt_until_a_person_says_it_is_done() {
+fn a_command_that_ended_after_the_program_is_taken_as_it_ended() {
     let lab = Lab::acquire();
     let program = slow(&lab, "");
-    let id = killed(&lab, &program);
+    killed(&lab, &program);
+    program.wait_until("the command ended", || !sleeps(&lab, "dfw-jobs01", 2));
+    program.run(["resume", "--yes"]).exits(0).says("the host was asked: it ended");
+    started_are(&program, &["dfw-jobs01", "dfw-jobs02"]);
+    assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);
+    let acted = program.events_named("step-acted");
+    assert_eq!((acted.len(), &acted[0]["stdout"]["text"]), (2, &"said\n".into()), "what it wrote is there");
+    assert_eq!(program.events_named("check-judged").len(), 2, "one on each host");
+    let left = lab.sh("dfw-jobs01", "find /root/.local/state/runbook -type f || true");
+    assert_eq!(left, "", "a run that ended well leaves nothing");
+}
+
+#[test]
+fn a_command_that_still_runs_is_waited_for() {
+    let lab = Lab::acquire();
+    let program = slow(&lab, "    repeatable: true\n");
+    killed(&lab, &program);
+    assert!(sleeps(&lab, "dfw-jobs01", 2), "it outlives the program");
+    program.run(["resume", "--yes"]).exits(0);
+    started_are(&program, &["dfw-jobs01", "dfw-jobs02"]);
+    assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"], "repeatable, and yet not beside itself");
+}
+
+#[test]
+fn the_second_interrupt_stops_a_command_that_a_resume_found_running() {
+    let lab = Lab::acquire();
+    let program = program(&lab, &format!("{}\nsleep 31", deed("act")), "");
+    let mut child = program.start(["run", "act", "--yes"]);
+    program.wait_until("the command runs", || sleeps(&lab, "dfw-jobs01", 31));
+    signal(&child, "KILL");
+    child.wait().unwrap();
+    let child = program.start(["resume", "--yes"]);
+    program.wait_for_journal("\"found\":\"running\"");
+    signal(&child, "INT");
+    program.wait_for_journal("interrupted");
+    signal(&child, "INT");
+    ended(child).exits(130);
+    assert!(!sleeps(&lab, "dfw-jobs01", 31));
+    assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);
+}
+
+#[test]
+fn a_step_whose_host_was_booted_in_the_middle_is_in_doubt_until_a_person_says_it_is_done() {
+    let lab = Lab::acquire();
+    let program = slow(&lab, "");
+    let id = killed_and_booted(&lab, &program);
     program
         .run(["resume", "--yes"])
         .exits(5)
         .says("act@dfw-jobs01 is in doubt")
+        .says("booted in the middle")
         .says(&format!("resolve {id} act@dfw-jobs01 --outcome done"));
     started_are(&program, &["dfw-jobs01"]);
     program
@@ -161,33 +214,46 @@ fn a_step_whose_outcome_nobody_wrote_is_in_doubt_until_a_person_says_it_is_done(
 }
 
 #[test]
-fn a_step_that_a_person_says_is_not_done_runs_again() {
+fn a_step_that_a_person_says_is_not_done_runs_again_once_the_first_try_is_over() {
     let lab = Lab::acquire();
     let program = slow(&lab, "");
     let id = killed(&lab, &program);
+    // said while it still runs: the host knows better, and is asked before anything is sent again
     program.run(["resolve", &id, "act@dfw-jobs01", "--outcome", "not-done", "--reason", "looked"]).exits(0);
     program.run(["resume", "--yes"]).exits(0);
     started_are(&program, &["dfw-jobs01", "dfw-jobs01", "dfw-jobs02"]);
     assert_eq!(deeds(&lab, "dfw-jobs02"), ["act"]);
+    let kinds: Vec<String> = program.events().into_iter().map(|(kind, _)| kind).collect();
+    let place = |name: &str| kinds.iter().rposition(|kind| kind == name).unwrap();
+    assert!(kinds.iter().position(|kind| kind == "receipt-read").unwrap() < place("step-started"), "{kinds:?}");
 }
 
 #[test]
 fn a_repeatable_step_in_doubt_runs_again_by_itself() {
     let lab = Lab::acquire();
     let program = slow(&lab, "    repeatable: true\n");
-    killed(&lab, &program);
+    killed_and_booted(&lab, &program);
     program.run(["resume", "--yes"]).exits(0);
     started_are(&program, &["dfw-jobs01", "dfw-jobs01", "dfw-jobs02"]);
     assert_eq!(deeds(&lab, "dfw-jobs02"), ["act"]);
 }
 
-/// A step in doubt that `settle` decides; `before` is what happens on the host before the resume.
+#[test]
+fn a_step_in_doubt_whose_host_cannot_be_asked_is_not_run_again() {
+    let lab = Lab::acquire();
+    let program = slow(&lab, "    repeatable: true\n");
+    killed(&lab, &program);
+    lab.fault("dfw-jobs01", &["kill"]);
+    program.run(["resume", "--yes"]).exits(5).says("could not be asked").says("unreachable");
+    started_are(&program, &["dfw-jobs01"]);
+}
+
+/// A step in doubt that `settle` decides.
 fn settled(expect: &str, exit: i32, hosts: &[&str]) {
     let lab = Lab::acquire();
     let settle = format!("    settle: {{ run: cat /root/deeds, expect: {expect}, says: The deed is there. }}\n");
     let program = slow(&lab, &settle);
-    killed(&lab, &program);
-    program.wait_until("the deed", || deeds(&lab, "dfw-jobs01") == ["act"]);
+    killed_and_booted(&lab, &program);
     program.run(["resume", "--yes"]).exits(exit);
     started_are(&program, hosts);
 }

@@ -40,14 +40,18 @@ impl Lab {
             "these tests need root: the lab makes namespaces, mounts and real sshd hosts on 127.77.0.0/16 \
              (tests/lab/README.md)"
         );
-        let pool = std::env::var("RUNBOOK_LAB_POOL")
-            .map_or(2, |text| text.parse().expect("RUNBOOK_LAB_POOL: a number"))
-            .clamp(1, MOST);
-        let (name, slot) = take_slot(pool);
+        let (name, slot) = take_slot(Self::pool());
         let dir = Path::new(BASE).join(&name);
         let lab = Lab { inventory: dir.join("inventory.yaml"), name, dir, _slot: slot };
         lab.make_ready();
         lab
+    }
+
+    /// How many labs there are.
+    pub fn pool() -> usize {
+        std::env::var("RUNBOOK_LAB_POOL")
+            .map_or(2, |text| text.parse().expect("RUNBOOK_LAB_POOL: a number"))
+            .clamp(1, MOST)
     }
 
     /// The inventory with this lab's addresses, to be layered over the book's.

@@ -9,12 +9,16 @@
     reason = "each test binary uses its own part of it, and tests read better so"
 )]
 
+pub mod crash;
 pub mod deeds;
 pub mod lab;
 pub mod program;
+pub mod tale;
 pub mod terminal;
 
+pub use crash::Crash;
 pub use deeds::{deed, deeds};
 pub use lab::Lab;
 pub use program::{Program, Ran, signal};
+pub use tale::Tale;
 pub use terminal::Terminal;

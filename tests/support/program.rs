@@ -98,6 +98,8 @@ impl Program {
                 command.env(name, value);
             }
         }
+        // what runs on this machine is locked here, where other tests run too
+        command.env("RUNBOOK_LOCKS", self.dir.path().join("locks"));
         command.env("RUNBOOK_OPERATOR", "tester").env("TZ", "UTC").env("LANG", "C.UTF-8");
         command.arg("--book").arg(&self.book).arg("--state-dir").arg(self.state());
         for inventory in &self.inventories {
@@ -131,7 +133,8 @@ impl Program {
         let mut runs: Vec<PathBuf> = dir.map(|entry| entry.unwrap().path()).collect();
         // an id tells the second only
         let began = |path: &PathBuf| std::fs::metadata(path.join("journal.jsonl")).and_then(|file| file.created()).ok();
-        runs.retain(|path| began(path).is_some());
+        // a folder that begins with a dot has not got its run's name yet
+        runs.retain(|path| began(path).is_some() && !path.file_name().unwrap().to_string_lossy().starts_with('.'));
         runs.sort_by_key(began);
         runs.pop()
     }

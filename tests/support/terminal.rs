@@ -18,7 +18,11 @@ pub struct Terminal {
 impl Terminal {
     /// Starts `runbook` with these arguments.
     pub fn start(program: &Program, args: &[&str]) -> Self {
-        let command = program.command(args);
+        Self::of(&program.command(args))
+    }
+
+    /// Starts a command that a program made ready.
+    pub fn of(command: &Command) -> Self {
         let quote = |word: &std::ffi::OsStr| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"));
         let words: Vec<String> = std::iter::once(command.get_program()).chain(command.get_args()).map(quote).collect();
         let mut script = Command::new("script");
@@ -66,6 +70,27 @@ impl Terminal {
         let found = Command::new("pgrep").args(["-n", "-f", &state]).output().unwrap();
         let pid = String::from_utf8_lossy(&found.stdout).trim().to_owned();
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success(), "kill {pid}");
+    }
+
+    /// Gives each of these answers (text, keys) as often as its text is shown, until it ends: its exit status (128 + N for
+    /// signal N) and all that was shown.
+    pub fn end_answering(mut self, answers: &[(&str, &str)]) -> (i32, String) {
+        let until = Instant::now() + Duration::from_secs(30);
+        while self.child.try_wait().unwrap().is_none() {
+            let screen = self.screen.lock().unwrap().clone();
+            let shown = answers.iter().filter_map(|(text, keys)| Some((screen[self.seen..].find(text)?, text, keys)));
+            if let Some((at, text, keys)) = shown.min_by_key(|(at, ..)| *at) {
+                self.seen += at + text.len();
+                // it may be killed at this very moment
+                let _ = self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush());
+            }
+            if Instant::now() > until {
+                self.child.kill().unwrap();
+                panic!("it does not end:\n{screen}");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.end()
     }
 
     /// Waits for its end: its exit status and all that was shown.

@@ -6,12 +6,15 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use crate::event::{
-    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Choice, Event, FailureKind, HostEntry, HostVerdict, Moment,
-    Opened, OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput, TextEntry,
+    AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Choice, Event, FailureKind, Found, HostEntry, HostVerdict,
+    LockedHost, Moment, Opened, OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput,
+    TextEntry, Unlocked,
 };
 use crate::journal::{EventLog, Journal, Store};
 use crate::vocab::observation::NoReply;
-use crate::vocab::{Datum, Digest, HostName, Observation, Period, Reply, Rows, RunId, StepHost, StepId, Verdict};
+use crate::vocab::{
+    Datum, Digest, Holder, HostName, Loss, Observation, Period, Reply, Rows, RunId, StepHost, StepId, Verdict,
+};
 
 pub(super) const TEXT: &[u8] = b"title: Restart\n";
 
@@ -97,7 +100,13 @@ pub(super) fn texts() -> Vec<(Digest, Vec<u8>)> {
 }
 
 pub(super) fn started() -> Event {
-    Event::StepStarted { at: step_host(), attempt: 1, kind: ActionKind::Run, command: "restart <secret:x>".into() }
+    Event::StepStarted {
+        at: step_host(),
+        attempt: 1,
+        kind: ActionKind::Run,
+        command: "restart <secret:x>".into(),
+        user: None,
+    }
 }
 
 pub(super) fn acted(stdout: &str) -> Event {
@@ -171,6 +180,17 @@ fn verdicts() -> Vec<HostVerdict> {
     ]
 }
 
+fn holder() -> Holder {
+    Holder {
+        run: run(2),
+        operator: "mark".into(),
+        admin_host: "dfw-admin01".into(),
+        runbook: "restart-jobs".into(),
+        since: Some("2026-11-22T03:15:00Z".parse().unwrap()),
+        running: true,
+    }
+}
+
 /// One of each event, and more than one where the parts differ.
 pub(super) fn every_event() -> Vec<Event> {
     let here = step_host;
@@ -181,6 +201,18 @@ pub(super) fn every_event() -> Vec<Event> {
     let mut events = vec![
         Event::Opened(Box::new(opened(run(1)))),
         Event::Resumed(Box::new(resumed())),
+        Event::HostsLocked {
+            hosts: vec![LockedHost { host: HostName::new("jobs01"), boot: "-".into() }],
+            left_out: vec![Unlocked { host: HostName::new("jobs02"), why: "unreachable".into() }],
+        },
+        Event::LockRefused { host: HostName::new("jobs01"), holder: holder(), wait: Some(Period::seconds(60)) },
+        Event::LockLost { host: HostName::new("jobs01"), loss: Loss::Taken(holder()) },
+        Event::LockLost {
+            host: HostName::new("jobs01"),
+            loss: Loss::Broken { by: "denise".into(), reason: "his laptop is gone".into() },
+        },
+        Event::LocksReleased { hosts: hosts(), not_told: Vec::new() },
+        Event::LockBroken { host: HostName::new("jobs01"), holder: holder(), reason: "his laptop is gone".into() },
         Event::PreconditionOverridden { id: id(), how: OverrideHow::Emergency, reason: "db failover".into() },
         Event::WaitStarted { limit: Period::seconds(7200) },
         Event::WarningShown { id: id(), says: "It stalls.".into(), observed: vec![observation()] },
@@ -195,6 +227,9 @@ pub(super) fn every_event() -> Vec<Event> {
         started(),
         acted("out"),
         Event::RetryScheduled { at: here(), why: "exit 1".into(), delay: Period::seconds(3) },
+        Event::ConnectionLost { at: here(), reason: "it was running".into() },
+        Event::ConnectionRegained { at: here(), after: Period::seconds(4) },
+        Event::ReceiptRead { at: here(), attempt: 1, found: Found::Gone { why: "killed".into() } },
         Event::Observed { at: here(), observation: observation(), show: vec!["pid".into()] },
         Event::CheckJudged {
             at: Some(here()),

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::fixture::{self, at, begin, noted, run, store};
 use crate::event::{Event, RunStatus};
-use crate::journal::{EventLog, FindError};
+use crate::journal::{EventLog, FindError, Integrity};
 use crate::vocab::RunId;
 
 fn stopped() -> Event {
@@ -56,19 +56,20 @@ fn a_list_tells_each_run_at_a_glance() {
         told,
         [
             (run(7), false, None),
-            (run(6), false, None),
-            (run(5), false, None),
             (run(4), false, Some((stopped, at(3)))),
             (run(3), false, Some((RunStatus::Open, at(8)))),
             (run(2), true, Some((RunStatus::Open, at(7)))),
             (run(1), false, Some((ended, at(5)))),
+            // of one second: those that do not tell when they began come last
+            (run(6), false, None),
+            (run(5), false, None),
         ]
     );
-    assert_eq!(list[6].summary.as_ref().unwrap().opened.runbook, "restart-jobs");
+    assert_eq!(list[4].summary.as_ref().unwrap().opened.runbook, "restart-jobs");
     let changed = list[0].summary.as_ref().unwrap_err().to_string();
     assert!(changed.ends_with("broken at record 6: its digest does not match its bytes"), "{changed}");
     for reached in
-        [list[2].summary.clone().map(|_| ()), store.read(&run(5)).map(|_| ()), store.reopen(&run(5)).map(|_| ())]
+        [list[6].summary.clone().map(|_| ()), store.read(&run(5)).map(|_| ()), store.reopen(&run(5)).map(|_| ())]
     {
         assert!(reached.unwrap_err().is_corrupt(), "a folder without a journal");
     }
@@ -106,4 +107,43 @@ fn a_run_is_found_by_what_tells_it_apart() {
     for nonsense in ["", "zzz", "../..", "2b3c"] {
         assert!(matches!(store.find(nonsense), Err(FindError::NoSuch { .. })), "{nonsense:?}");
     }
+}
+
+#[test]
+fn runs_of_one_second_are_told_apart_by_their_first_records() {
+    let (_dir, store) = store();
+    // the ids say the opposite
+    for (milliseconds, tail) in [(100, 9), (200, 5), (300, 1)] {
+        let at = at(0) + jiff::SignedDuration::from_millis(milliseconds);
+        store.create(at, fixture::opened(run(tail)), &fixture::texts()).unwrap();
+    }
+    fs::write(store.folder(&run(5)).join("journal.jsonl"), "garbage").unwrap();
+    let newest: Vec<RunId> = store.runs_newest_first().unwrap();
+    assert_eq!(newest, [run(1), run(9), run(5)], "one that cannot be read comes last");
+    assert_eq!(store.find("latest").unwrap(), run(1));
+}
+
+#[test]
+fn a_clock_that_goes_back_disturbs_nothing() {
+    let (_dir, store) = store();
+    let mut journal = begin(&store, run(1));
+    for (seconds, event) in [(50, fixture::started()), (-3600, fixture::acted("x")), (-7200, stopped())] {
+        journal.append(at(seconds), event).unwrap();
+    }
+    drop(journal);
+    let (replay, mut journal) = store.reopen(&run(1)).unwrap();
+    assert_eq!(replay.integrity, Integrity::Intact);
+    assert_eq!((replay.state.opened_at, replay.state.last_at), (at(0), at(-7200)));
+    journal.append(at(-86_400), Event::Resumed(Box::new(fixture::resumed()))).unwrap();
+    journal.append(at(-86_401), fixture::ended_ok()).unwrap();
+    drop(journal);
+    assert_eq!(store.verify(&run(1)).unwrap().records, 6);
+    let listing = store.glance(run(1));
+    assert!(listing.is_unfinished());
+    assert_eq!(listing.summary.unwrap().last_at, at(-86_401));
+    // tidying up must not take a draft for an old one because the clock says that it is from tomorrow
+    let draft = store.path().join("runs/.new-20261122T000000Z-00000000");
+    fs::create_dir(&draft).unwrap();
+    store.create(at(-864_000), fixture::opened(run(2)), &fixture::texts()).unwrap();
+    assert!(draft.exists());
 }

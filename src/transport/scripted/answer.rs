@@ -11,6 +11,18 @@ use crate::vocab::observation::NoReply;
 pub struct Answer {
     pub(super) result: Result<Seen, Fault>,
     pub(super) delay: Duration,
+    pub(super) after: After,
+}
+
+/// What becomes known of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// Its end is heard of.
+    Heard,
+    /// It is not, and the host tells it when it is asked.
+    Kept,
+    /// It is not, and the host does not know either.
+    Gone,
 }
 
 impl Answer {
@@ -50,9 +62,19 @@ impl Answer {
         Self::fault(Fault::NotStarted { reason: reason.to_owned() })
     }
 
-    /// The command was sent, had its effect (rules of [`on_after`](super::Scripted::on_after) see it), and its end was not heard of.
+    /// The command was sent, had its effect (rules of [`on_after`](super::Scripted::on_after) see it), and how it ended
+    /// cannot be learned: its host does not know it either.
     pub fn lost(reason: &str) -> Self {
-        Self::fault(Fault::Lost { reason: reason.to_owned(), stdout: Vec::new(), stderr: Vec::new() })
+        let fault = Fault::Lost { reason: reason.to_owned(), stdout: Vec::new(), stderr: Vec::new() };
+        Self { after: After::Gone, ..Self::fault(fault) }
+    }
+
+    /// The command ends as it would, and the connection is lost before that is heard of: the host tells it when it is
+    /// asked.
+    #[must_use]
+    pub fn unheard(mut self) -> Self {
+        self.after = After::Kept;
+        self
     }
 
     /// The conversation fails.
@@ -61,7 +83,7 @@ impl Answer {
     }
 
     fn new(result: Result<Seen, Fault>) -> Self {
-        Self { result, delay: Duration::ZERO }
+        Self { result, delay: Duration::ZERO, after: After::Heard }
     }
 
     /// With this on stdout.
@@ -93,6 +115,21 @@ impl Answer {
             reply.headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
         self
+    }
+
+    /// How a command ends, if it starts at all and does so.
+    pub(super) fn finished(&self) -> Option<Finished> {
+        match &self.result {
+            Ok(Seen::Command(finished)) => Some(finished.clone()),
+            Err(Fault::Lost { stdout, stderr, .. }) => Some(Finished {
+                ended: Ended::Exited(0),
+                stdout: stdout.clone(),
+                stderr: stderr.clone(),
+                took: Period::ZERO,
+                output_cut: false,
+            }),
+            Ok(Seen::Tcp(_) | Seen::Http(_)) | Err(_) => None,
+        }
     }
 
     /// Only after this time.

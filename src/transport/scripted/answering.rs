@@ -6,11 +6,13 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::super::capability::{
-    Act, Ended, Fault, Finished, HttpReply, Inspect, Look, Operate, Pending, Probe, Seen, Stream,
+    Act, Became, Claim, Ended, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Probe, Seen, Stream,
 };
+use super::answer::After;
+use super::receipts::{Receipt, ended};
 use super::{Call, Kind, Scripted};
 use crate::model::Target;
-use crate::vocab::{HttpRequest, Period, RunId};
+use crate::vocab::{Holder, HttpRequest, Period, RunId};
 
 /// How waiting for an answer came to its end.
 enum Waited {
@@ -36,6 +38,58 @@ fn misfit(call: &Call) -> Fault {
     Fault::NotStarted { reason: format!("the script's answer for `{call}` is of another kind") }
 }
 
+impl Scripted {
+    fn reachable(&self, target: &Target) -> Result<(), Fault> {
+        let down = self.script().down.iter().find(|(host, _)| *host == target.name).map(|(_, reason)| reason.clone());
+        down.map_or(Ok(()), |reason| Err(Fault::Unreachable { reason, hint: None }))
+    }
+
+    /// What becomes of a started action; its time and the operator's wish end it.
+    async fn wait_for(&self, receipt: Receipt, act: &Act) -> Became {
+        let gone = |why: &str| Became::Gone { why: why.to_owned(), stdout: Vec::new(), stderr: Vec::new() };
+        let (mut told, stop) = match receipt {
+            Receipt::Started(told, stop) => (told, stop),
+            Receipt::Withdrawn => return Became::NeverStarted,
+            Receipt::Gone => return gone("it ended, and nobody is left who could say how"),
+        };
+        let time = async {
+            match act.timeout {
+                Some(time) => sleep(time.get()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = tokio::select! {
+            biased;
+            () = act.cancel.cancelled() => Some(Ended::Cancelled),
+            ended = ended(&mut told) => return Self::ended_so(ended, act),
+            () = time => Some(Ended::TimedOut),
+        };
+        stop.send_replace(ended);
+        Self::ended_so(self::ended(&mut told).await, act)
+    }
+
+    fn ended_so(finished: Option<Finished>, act: &Act) -> Became {
+        let Some(done) = finished else {
+            return Became::Gone { why: "its host is gone".to_owned(), stdout: Vec::new(), stderr: Vec::new() };
+        };
+        if !done.stdout.is_empty() {
+            (act.output)(Stream::Stdout, &done.stdout);
+        }
+        if !done.stderr.is_empty() {
+            (act.output)(Stream::Stderr, &done.stderr);
+        }
+        Became::Finished(done)
+    }
+
+    /// A call about a lock: a rule for it can only make it late or fail.
+    async fn heard(&self, target: &Target, kind: Kind, text: &str) -> Result<(), Fault> {
+        let (_, answer) = self.hear(target, kind, None, text.to_owned());
+        let Some(answer) = answer else { return Ok(()) };
+        sleep(answer.delay).await;
+        answer.result.map(drop)
+    }
+}
+
 impl Inspect for Scripted {
     fn look<'a>(&'a self, target: &'a Target, look: Look) -> Pending<'a, Result<Seen, Fault>> {
         Box::pin(async move {
@@ -44,6 +98,7 @@ impl Inspect for Scripted {
                 Probe::Tcp(talk) => talk.shown(),
                 Probe::Http(request) => request.shown(),
             };
+            self.reachable(target)?;
             let (call, answer) = self.hear(target, Kind::Look, None, text);
             let answer = answer.ok_or_else(|| unscripted(&call))?;
             match wait(answer.delay, Some(look.timeout), &look.cancel).await {
@@ -64,6 +119,7 @@ impl Inspect for Scripted {
 
     fn ping<'a>(&'a self, target: &'a Target, timeout: Period) -> Pending<'a, Result<Period, Fault>> {
         Box::pin(async move {
+            self.reachable(target)?;
             // a host that no rule for `ping` speaks of is there
             let (_, answer) = self.hear(target, Kind::Ping, None, "ping".to_owned());
             let Some(answer) = answer else { return Ok(Period::ZERO) };
@@ -71,6 +127,13 @@ impl Inspect for Scripted {
                 Waited::TimeUp | Waited::Cancelled => Err(Fault::TimedOut { after: timeout }),
                 Waited::Whole => answer.result.map(|_| Period::new(answer.delay)),
             }
+        })
+    }
+
+    fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        Box::pin(async move {
+            self.heard(target, Kind::Unlock, "locked").await?;
+            Ok(self.script().holder(&target.name))
         })
     }
 }
@@ -81,33 +144,45 @@ impl Operate for Scripted {
             if act.cancel.is_cancelled() {
                 return Err(Fault::NotStarted { reason: "interrupted before it was sent".to_owned() });
             }
+            self.reachable(target)?;
             let (call, answer) = self.hear(target, Kind::Act, Some(&act), act.command.shown());
             let answer = answer.ok_or_else(|| unscripted(&call))?;
-            let waited = wait(answer.delay, act.timeout, &act.cancel).await;
-            let result = match answer.result {
-                Ok(Seen::Command(done)) => Ok(done),
+            if let Some(holder) = self.script().holder(&target.name).filter(|holder| holder.run != act.run) {
+                let reason = format!("this run does not hold the lock of the host: {}", holder.words());
+                return Err(Fault::NotStarted { reason });
+            }
+            match &answer.result {
+                Ok(Seen::Command(_)) | Err(Fault::Lost { .. } | Fault::NotStopped { .. }) => {}
                 Ok(Seen::Tcp(_) | Seen::Http(_)) => return Err(misfit(&call)),
-                Err(fault) => Err(fault),
-            };
-            let (ended, took) = match waited {
-                Waited::Whole => {
-                    // what never started has no effect; everything else may have had one
-                    if !matches!(result, Err(Fault::Unreachable { .. } | Fault::NotStarted { .. })) {
-                        self.effect(call);
-                    }
-                    let done = result?;
-                    if !done.stdout.is_empty() {
-                        (act.output)(Stream::Stdout, &done.stdout);
-                    }
-                    if !done.stderr.is_empty() {
-                        (act.output)(Stream::Stderr, &done.stderr);
-                    }
-                    return Ok(Finished { took: Period::new(answer.delay), ..done });
+                // it never starts
+                Err(fault) => {
+                    sleep(answer.delay).await;
+                    return Err(fault.clone());
                 }
-                Waited::TimeUp => (Ended::TimedOut, act.timeout.unwrap_or_default()),
-                Waited::Cancelled => (Ended::Cancelled, Period::new(call.at.elapsed())),
-            };
-            Ok(Finished { ended, stdout: Vec::new(), stderr: Vec::new(), took, output_cut: false })
+            }
+            let (receipt, mut told) = self.start(target, &act, call, &answer)?;
+            if answer.after != After::Heard || answer.result.is_err() {
+                ended(&mut told).await;
+                let lost = Fault::Lost { reason: "it was running".to_owned(), stdout: Vec::new(), stderr: Vec::new() };
+                return Err(answer.result.err().unwrap_or(lost));
+            }
+            match self.wait_for(receipt, &act).await {
+                Became::Finished(finished) => Ok(finished),
+                Became::NeverStarted => Err(Fault::NotStarted { reason: "it was withdrawn".to_owned() }),
+                Became::Gone { why, stdout, stderr } => Err(Fault::Lost { reason: why, stdout, stderr }),
+            }
+        })
+    }
+
+    fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>> {
+        Box::pin(async move {
+            let name = format!("{}#{}", act.step, act.attempt);
+            // no rule answers: the host's own receipts do
+            let asked = Call::new(target, Kind::Ask, Some(&act), name);
+            self.script().calls.push(asked);
+            self.reachable(target)?;
+            let receipt = self.receipt(target, &act);
+            Ok(self.wait_for(receipt, &act).await)
         })
     }
 
@@ -119,6 +194,7 @@ impl Operate for Scripted {
         cancel: CancellationToken,
     ) -> Pending<'a, Result<HttpReply, Fault>> {
         Box::pin(async move {
+            self.reachable(target)?;
             let (call, answer) = self.hear(target, Kind::Send, None, request.shown());
             let answer = answer.ok_or_else(|| unscripted(&call))?;
             let lost = |reason: &str| Fault::Lost { reason: reason.to_owned(), stdout: Vec::new(), stderr: Vec::new() };
@@ -142,9 +218,37 @@ impl Operate for Scripted {
         })
     }
 
+    fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {
+        Box::pin(async move {
+            self.heard(target, Kind::Lock, if claim.renewal { "renew" } else { "lock" }).await?;
+            Ok(self.script().lock(&target.name, claim))
+        })
+    }
+
+    fn unlock<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            self.heard(target, Kind::Unlock, "unlock").await?;
+            self.script().unlock(&target.name, run);
+            Ok(())
+        })
+    }
+
+    fn break_lock<'a>(
+        &'a self,
+        target: &'a Target,
+        by: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        Box::pin(async move {
+            self.heard(target, Kind::Unlock, "break").await?;
+            Ok(self.script().break_lock(&target.name, by, reason))
+        })
+    }
+
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {
         Box::pin(async move {
             let _ = self.hear(target, Kind::Tidy, None, run.to_string());
+            self.forget(target, run);
         })
     }
 }

@@ -15,6 +15,8 @@
 
 mod answer;
 mod answering;
+mod locks;
+mod receipts;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,8 @@ use tokio::time::Instant;
 use super::capability::Act;
 use crate::model::Target;
 use crate::vocab::{HostName, StepId};
+
+use receipts::Receipts;
 
 pub use answer::{Answer, Answers};
 
@@ -49,7 +53,7 @@ impl From<&str> for Matcher {
 impl Matcher {
     fn matches(&self, call: &Call) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any => !matches!(call.kind, Kind::Lock | Kind::Unlock),
             Self::Text(text) => {
                 call.text.contains(text) || call.step.as_ref().is_some_and(|step| step.as_str() == text)
             }
@@ -71,6 +75,12 @@ pub enum Kind {
     Ping,
     /// Tidying.
     Tidy,
+    /// The question what became of an action.
+    Ask,
+    /// A lock that is taken or renewed. [`Matcher::Any`] does not speak of it, nor of the next.
+    Lock,
+    /// A lock that is given back, broken or looked at.
+    Unlock,
 }
 
 /// A call that was made.
@@ -90,6 +100,13 @@ pub struct Call {
     pub at: Instant,
 }
 
+impl Call {
+    fn new(target: &Target, kind: Kind, act: Option<&Act>, text: String) -> Self {
+        let (step, attempt) = (act.map(|act| act.step.clone()), act.map(|act| act.attempt));
+        Self { host: target.name.clone(), kind, step, attempt, text, at: Instant::now() }
+    }
+}
+
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
@@ -98,6 +115,9 @@ impl fmt::Display for Call {
             Kind::Send => "send",
             Kind::Ping => "ping",
             Kind::Tidy => "tidy",
+            Kind::Ask => "ask",
+            Kind::Lock => "lock",
+            Kind::Unlock => "unlock",
         };
         write!(f, "{kind} {}: {}", self.host, self.text)
     }
@@ -118,6 +138,11 @@ struct Script {
     calls: Vec<Call>,
     /// Calls whose effect has taken place.
     effects: Vec<Call>,
+    /// What actions left on their hosts.
+    receipts: Receipts,
+    /// Hosts that do not answer, and why.
+    down: Vec<(HostName, String)>,
+    locks: locks::Locks,
 }
 
 /// A fleet that answers from a script. Clones share it.
@@ -176,20 +201,28 @@ impl Scripted {
             .collect()
     }
 
+    /// The actions whose effect took place so far, in order.
+    pub fn effects(&self) -> Vec<Call> {
+        self.script().effects.clone()
+    }
+
+    /// From now on `host` does not answer; what runs there runs on.
+    pub fn goes_down(&self, host: &str, reason: &str) {
+        self.script().down.push((HostName::new(host), reason.to_owned()));
+    }
+
+    /// From now on `host` answers again.
+    pub fn comes_back(&self, host: &str) {
+        self.script().down.retain(|(down, _)| down.as_str() != host);
+    }
+
     fn script(&self) -> MutexGuard<'_, Script> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records the call and finds its answer.
     fn hear(&self, target: &Target, kind: Kind, act: Option<&Act>, text: String) -> (Call, Option<Answer>) {
-        let call = Call {
-            host: target.name.clone(),
-            kind,
-            step: act.map(|act| act.step.clone()),
-            attempt: act.map(|act| act.attempt),
-            text,
-            at: Instant::now(),
-        };
+        let call = Call::new(target, kind, act, text);
         let mut script = self.script();
         script.calls.push(call.clone());
         let Script { rules, effects, .. } = &mut *script;

@@ -28,6 +28,9 @@ fn act(step: &str, text: &str) -> Act {
         grace: Period::ZERO,
         cancel: CancellationToken::new(),
         output: Arc::new(|_, _| {}),
+        notices: Arc::new(|_| {}),
+        locked: false,
+        boot: None,
     }
 }
 
@@ -70,7 +73,7 @@ async fn time_and_cancelling_are_kept() {
     let fleet = Scripted::new().everywhere(Matcher::Any, Answer::exit(0).after(Duration::from_hours(1)));
     assert_eq!(exit(&fleet, "a", "x").await, Err(Fault::TimedOut { after: Period::seconds(60) }));
     assert_eq!(fleet.act(&target("a"), act("s", "x")).await.unwrap().ended, Ended::TimedOut);
-    let act = act("s", "x");
+    let act = Act { attempt: 2, ..act("s", "x") };
     let cancel = act.cancel.clone();
     let host = target("a");
     let (done, ()) = tokio::join!(fleet.act(&host, act), async { cancel.cancel() });

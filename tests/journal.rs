@@ -1,0 +1,12 @@
+//! The journal through the program, on this machine alone: what crashes and other people leave of it.
+
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test stops where it does not go on")]
+
+mod support;
+
+#[path = "journal/kill.rs"]
+mod kill;
+#[path = "journal/room.rs"]
+mod room;
+#[path = "journal/unreadable.rs"]
+mod unreadable;
