@@ -89,7 +89,9 @@ fn event(at: &StepHost, record: Record) -> Event {
     let ended = |at, outcome| Event::StepEnded { at, outcome };
     match record {
         Record::Stretch { .. } => Event::Resumed(Box::new(resumed())),
-        Record::Started(attempt) => Event::StepStarted { at, attempt, kind: ActionKind::Run, command: String::new() },
+        Record::Started(attempt) => {
+            Event::StepStarted { at, attempt, kind: ActionKind::Run, command: String::new(), user: None }
+        }
         Record::Acted(attempt) => acted(at, attempt, ActionEnd::Exited(0)),
         Record::Never => ended(at, failed(FailureKind::NotStarted)),
         Record::Unreachable => ended(at, failed(FailureKind::Unreachable)),

@@ -32,7 +32,7 @@ fn outcomes() -> Vec<Outcome> {
 }
 
 fn started(attempt: u32) -> Event {
-    Event::StepStarted { at: at(), attempt, kind: ActionKind::Run, command: String::new() }
+    Event::StepStarted { at: at(), attempt, kind: ActionKind::Run, command: String::new(), user: None }
 }
 
 /// Every event of a step's life, with attempts up to four.
