@@ -1,9 +1,9 @@
 # Two commands do all on a fresh Debian 12 with Rust and root: `make demo`, `make test`.
 
-.PHONY: demo test check bench build lab-down needs
+.PHONY: demo test check bench build lab-down needs fuzz fuzz-short
 
 # what the tests and the lab need beyond Rust; nothing is installed that is there
-NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox gcc libc6-dev
+NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox gcc g++ libc6-dev
 
 demo: needs
 	cargo build --release
@@ -12,6 +12,7 @@ demo: needs
 test: needs check
 	RUNBOOK_LAB_POOL=4 cargo test --all-targets
 	cargo test --doc
+	$(MAKE) fuzz-short
 	@for lab in t0 t1 t2 t3; do LAB=$$lab tests/lab/down; done
 
 # what needs no lab: formatting, lints, documentation, the book itself
@@ -23,6 +24,16 @@ check:
 
 bench: needs
 	benches/run
+
+# each fuzz target for SECONDS, or only TARGET; an input that fails is printed and kept in target/fuzz
+SECONDS := 60
+TARGET := journal yaml screen masking control
+fuzz: needs
+	fuzz/run -max_total_time=$(SECONDS) -- $(TARGET)
+
+# the same inputs each time
+fuzz-short: needs
+	fuzz/run -seed=1 -runs=3000 -- $(TARGET)
 
 build:
 	cargo build --release

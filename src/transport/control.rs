@@ -3,12 +3,14 @@
 //! The wrapper marks its lines with `\x1e`, the errand's random nonce and a blank. They are taken out exactly, also
 //! when they are split over chunks and when the command's last line had no newline. What came before the first of
 //! them is noise of the login shell, not the command's.
+//!
+//! Public because a host that is not what it seems could send anything here: `fuzz/targets/control.rs` does.
 
 use std::time::Duration;
 
 /// A line of the wrapper. Times are the host's own, since its boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub enum Line {
     /// On stdout: the command's output begins.
     Begin,
     /// On stderr: the command starts, or has started before.
@@ -32,18 +34,18 @@ pub(super) enum Line {
 
 /// The end of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Exit {
+pub struct Exit {
     /// Its status.
-    pub(super) status: i32,
+    pub status: i32,
     /// When it ended; for a look nobody wrote that down.
-    pub(super) at: Option<Duration>,
+    pub at: Option<Duration>,
     /// A process that it left behind holds its output open.
-    pub(super) held: bool,
+    pub held: bool,
 }
 
 /// Why a receipt tells of no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Loss {
+pub enum Loss {
     /// It never started, and never will.
     Never,
     /// Nothing of it lives, and nobody wrote down how it ended.
@@ -54,19 +56,19 @@ pub(super) enum Loss {
 
 /// The process group of a running command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Group {
+pub struct Group {
     /// The group.
-    pub(super) id: u32,
+    pub id: u32,
 }
 
 /// Noise beyond this is dropped.
 const NOISE: usize = 16 * 1024;
-/// No line of the wrapper is longer.
+/// No line of the wrapper is longer, its mark and its newline included.
 const LONGEST: usize = 4096;
 
 /// One stream's reader.
 #[derive(Debug)]
-pub(super) struct ControlReader {
+pub struct ControlReader {
     mark: Vec<u8>,
     held: Vec<u8>,
     begun: bool,
@@ -74,12 +76,13 @@ pub(super) struct ControlReader {
 }
 
 impl ControlReader {
-    pub(super) fn new(nonce: &str) -> Self {
+    /// Reads the output of the errand with this nonce.
+    pub fn new(nonce: &str) -> Self {
         Self { mark: format!("\x1e{nonce} ").into_bytes(), held: Vec::new(), begun: false, noise: Vec::new() }
     }
 
     /// Takes the next chunk: the command's own bytes are appended to `own`, the wrapper's lines given back.
-    pub(super) fn feed(&mut self, chunk: &[u8], own: &mut Vec<u8>) -> Vec<Line> {
+    pub fn feed(&mut self, chunk: &[u8], own: &mut Vec<u8>) -> Vec<Line> {
         self.held.extend_from_slice(chunk);
         let mut lines = Vec::new();
         loop {
@@ -89,12 +92,14 @@ impl ControlReader {
             if !whole {
                 return lines;
             }
-            let Some(end) = self.held.iter().position(|&b| b == b'\n') else {
-                if self.held.len() > LONGEST {
-                    let all = std::mem::take(&mut self.held);
-                    self.keep(&all, own);
+            let Some(end) = self.held.iter().take(LONGEST).position(|&b| b == b'\n') else {
+                if self.held.len() < LONGEST {
+                    return lines;
                 }
-                return lines;
+                // no line of the wrapper, whatever comes: only its first byte is given, as behind it one may begin
+                let first = self.held.remove(0);
+                self.keep(&[first], own);
+                continue;
             };
             let text: Vec<u8> = self.held.drain(..=end).collect();
             match parse(&text[self.mark.len()..end]) {
@@ -108,13 +113,13 @@ impl ControlReader {
     }
 
     /// Gives what was held back, at the end of the stream.
-    pub(super) fn finish(&mut self, own: &mut Vec<u8>) {
+    pub fn finish(&mut self, own: &mut Vec<u8>) {
         let rest = std::mem::take(&mut self.held);
         self.keep(&rest, own);
     }
 
     /// What came before the wrapper's first line.
-    pub(super) fn noise(&self) -> String {
+    pub fn noise(&self) -> String {
         String::from_utf8_lossy(&self.noise).into_owned()
     }
 
@@ -204,6 +209,22 @@ mod tests {
             assert_eq!(lines, [start, exit], "chunks of {size}");
             assert_eq!(String::from_utf8_lossy(&own), "plain\x1e\x1eabX \x1eabc what\nlastlate", "chunks of {size}");
             assert_eq!(reader.noise(), "noise\n");
+        }
+    }
+
+    #[test]
+    fn a_line_too_long_is_none_wherever_chunks_split() {
+        let long =
+            [b"\x1eabc begin\n\x1eabc refused ".as_slice(), &b"x".repeat(2 * LONGEST), b"\n\x1eabc end\n"].concat();
+        for size in [1, 100, LONGEST, long.len()] {
+            let mut reader = ControlReader::new("abc");
+            let (mut own, mut lines) = (Vec::new(), Vec::new());
+            for chunk in long.chunks(size) {
+                lines.extend(reader.feed(chunk, &mut own));
+            }
+            reader.finish(&mut own);
+            assert_eq!(lines, [Line::Begin, Line::End], "chunks of {size}");
+            assert_eq!(own.len(), long.len() - b"\x1eabc begin\n\x1eabc end\n".len(), "chunks of {size}");
         }
     }
 

@@ -14,7 +14,7 @@ pub mod capability;
 mod channel;
 mod conduct;
 mod connection;
-mod control;
+pub mod control;
 #[cfg(test)]
 mod cut_tests;
 mod dial;

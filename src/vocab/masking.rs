@@ -184,8 +184,9 @@ impl Masker {
     fn straddling(&self, text: &str, cut: usize) -> Option<usize> {
         let starts = self.needles.iter().filter_map(|needle| {
             let mut from = cut.saturating_sub(needle.len() - 1);
+            // forward: what starts before that ends at the cut at the latest, and would hide what lies across it
             while !text.is_char_boundary(from) {
-                from -= 1;
+                from += 1;
             }
             text[from..]
                 .find(needle.as_str())
@@ -401,5 +402,14 @@ mod tests {
             out.push_str(&stream.finish(&masker));
             assert_eq!(out, format!("password is {MASK}, hunter, {MASK}\n"), "chunks of {size}");
         }
+    }
+
+    #[test]
+    fn a_secret_of_one_letter_many_times_is_masked() {
+        let (secret, text) = ("é".repeat(13), "é".repeat(37));
+        let masker = Masker::new([secret.as_str()]);
+        let mut stream = StreamMasker::default();
+        let out = stream.feed(&masker, &text) + &stream.finish(&masker);
+        assert!(!out.contains(&secret), "{out}");
     }
 }

@@ -86,7 +86,7 @@ impl<S: Hash + Eq + Debug> Found<S> {
         }
     }
 
-    fn counterexample(&self, mut number: u32, why: String) -> Box<Counterexample> {
+    fn counterexample(&self, mut number: u32, why: String) -> Counterexample {
         let state = format!("{:?}", self.states[number as usize]);
         let mut path = Vec::new();
         while let (from, word) = self.from[number as usize]
@@ -96,7 +96,7 @@ impl<S: Hash + Eq + Debug> Found<S> {
             number = from;
         }
         path.reverse();
-        Box::new(Counterexample { why, path, state })
+        Counterexample { why, path, state }
     }
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn explore<P: Protocol>(name: &str, protocol: &P) -> Result<Explored,
         let state = found.states[at].clone();
         let number = u32::try_from(at).expect("counted above");
         if let Some(why) = protocol.wrong(&state) {
-            return Err(found.counterexample(number, why));
+            return Err(Box::new(found.counterexample(number, why)));
         }
         protocol.next(&state, &mut steps);
         for (word, next) in steps.drain(..) {
@@ -132,7 +132,8 @@ pub(crate) fn explore<P: Protocol>(name: &str, protocol: &P) -> Result<Explored,
     }
     let explored = Explored { states: at, steps: steps_to.len() };
     if let Some(stuck) = cannot_end(protocol, &found, steps_to) {
-        return Err(found.counterexample(stuck, "nothing that may follow leads to an end".to_owned()));
+        let why = "nothing that may follow leads to an end".to_owned();
+        return Err(Box::new(found.counterexample(stuck, why)));
     }
     println!("{name}: {} states, {} steps, {:.1?}", explored.states, explored.steps, started.elapsed());
     Ok(explored)
