@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
             other => stream.push(*other),
         }
     }
-    if stream.len() > 20_000 {
+    if stream.len() > 8_000 {
         return;
     }
     let whole = read(std::iter::once(stream.as_slice()));
