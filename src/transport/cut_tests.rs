@@ -142,6 +142,7 @@ async fn ask(carrier: &Cutting, act: &Act) -> Became {
 
 #[tokio::test]
 async fn a_connection_cut_at_any_byte_changes_nothing() {
+    let mut count = 0;
     for shell in shells() {
         let whole = Cutting::new(&shell, &[]);
         run(&whole, &deed("whole")).await.unwrap();
@@ -157,12 +158,15 @@ async fn a_connection_cut_at_any_byte_changes_nothing() {
             assert_eq!(done.ended, Ended::Exited(3), "{cut:?}");
             assert_eq!((text(&done.stdout), text(&done.stderr)), ("out\n".to_owned(), "err\n".to_owned()), "{cut:?}");
             assert_eq!(effects(&shell, &step), 1, "{cut:?}");
+            count += 1;
         }
     }
+    println!("{count} cuts, none shows");
 }
 
 #[tokio::test]
 async fn whoever_asks_after_a_cut_learns_the_truth_and_nothing_starts_behind_it() {
+    let mut count = 0;
     for shell in shells() {
         let whole = Cutting::new(&shell, &[]);
         run(&whole, &deed("whole")).await.unwrap();
@@ -187,8 +191,10 @@ async fn whoever_asks_after_a_cut_learns_the_truth_and_nothing_starts_behind_it(
                 }
                 gone @ Became::Gone { .. } => panic!("{bytes}: {gone:?}"),
             }
+            count += 1;
         }
     }
+    println!("{count} questions behind a cut");
 }
 
 #[tokio::test]
