@@ -2,7 +2,12 @@
 //!
 //! Needs root and Debian, as the lab does. Each test takes a lab of the pool for itself.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test stops where it does not go on")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test stops where it does not go on"
+)]
 
 mod support;
 

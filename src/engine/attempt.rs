@@ -2,21 +2,17 @@
 //!
 //! Apart from `host`, which says what comes before an action and behind it: here is all that is sent to change something.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::mpsc;
-
 use super::ask::{Question, Response};
 use super::ending::Ending;
 use super::host::{failed, well};
 use super::learn::user_of;
 use super::perform::{Flow, Halt, Stage};
-use crate::event::{ActionEnd, ActionKind, Event, FailureKind, Found, Outcome, Output, Progress, StepState};
+use crate::event::{ActionEnd, ActionKind, Event, FailureKind, Outcome, Output, StepState};
 use crate::model::{Action, EvalError, ProgramSpec, Scope, Target};
 use crate::plan::deed::{Deed, ready_action};
 use crate::plan::{Leaf, Unit};
-use crate::transport::{Act, Ended, Fault, Finished, HttpReply, Notice, NoticeSink, OutputSink, Stream};
-use crate::vocab::{Command, Period, Reply, StepHost, StepId, StreamMasker};
+use crate::transport::{Act, Ended, Fault, Finished, HttpReply};
+use crate::vocab::{Period, Reply, StepHost};
 
 /// How one try of an action went.
 enum Try {
@@ -27,9 +23,6 @@ enum Try {
     /// Its end could not be learned.
     Doubt(String),
 }
-
-/// One stream on its way to those who watch: what the masker holds back, and a character's first bytes.
-type Half = (StreamMasker, Vec<u8>);
 
 impl Stage<'_> {
     /// An action with its retries, captures and checks.
@@ -217,88 +210,6 @@ impl Stage<'_> {
         .await?;
         Ok(failure)
     }
-
-    /// What is sent, or asked about.
-    pub(super) async fn act(
-        &self,
-        at: &StepHost,
-        step: StepId,
-        attempt: u32,
-        command: Command,
-        timeout: Option<Period>,
-    ) -> Act {
-        let boot = self.crew.recorder.state(|state| state.locked.get(&at.host).cloned()).await;
-        Act {
-            run: self.crew.run.clone(),
-            step,
-            attempt,
-            command,
-            timeout,
-            grace: self.crew.options.grace,
-            cancel: self.crew.interrupt.stop(),
-            output: self.sink(at),
-            notices: Arc::new(|_| {}),
-            locked: self.locks.holds(&at.host),
-            boot,
-        }
-    }
-
-    /// Waits for what the fleet was asked to do, and writes down meanwhile what becomes of the connection.
-    pub(super) async fn minding<F: Future>(
-        &self,
-        at: &StepHost,
-        attempt: u32,
-        call: impl FnOnce(NoticeSink) -> F,
-    ) -> Flow<F::Output> {
-        let (tell, mut told) = mpsc::unbounded_channel();
-        // nobody listens any more once the call is over
-        let calling = call(Arc::new(move |notice| drop(tell.send(notice))));
-        tokio::pin!(calling);
-        loop {
-            tokio::select! {
-                biased;
-                Some(notice) = told.recv() => self.notice(at, attempt, notice).await?,
-                answer = &mut calling => {
-                    while let Ok(notice) = told.try_recv() {
-                        self.notice(at, attempt, notice).await?;
-                    }
-                    return Ok(answer);
-                }
-            }
-        }
-    }
-
-    async fn notice(&self, at: &StepHost, attempt: u32, notice: Notice) -> Flow {
-        self.record(match notice {
-            Notice::Lost { reason } => Event::ConnectionLost { at: at.clone(), reason },
-            Notice::Runs => Event::ReceiptRead { at: at.clone(), attempt, found: Found::Running },
-            Notice::Regained { after } => Event::ConnectionRegained { at: at.clone(), after },
-        })
-        .await
-    }
-
-    /// Who is told of an action's output while it comes: masked here, since it does not pass the journal.
-    pub(super) fn sink(&self, at: &StepHost) -> OutputSink {
-        let recorder = self.crew.recorder.clone();
-        let at = at.clone();
-        let streams: Arc<Mutex<[Half; 2]>> = Arc::default();
-        Arc::new(move |stream, chunk: &[u8]| {
-            let stderr = stream == Stream::Stderr;
-            let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
-            let (masker, rest) = &mut streams[usize::from(stderr)];
-            rest.extend_from_slice(chunk);
-            // a character may be cut in two by the chunk's end
-            let valid = match std::str::from_utf8(rest) {
-                Err(error) if error.error_len().is_none() => error.valid_up_to(),
-                Ok(_) | Err(_) => rest.len(),
-            };
-            let ready: Vec<u8> = rest.drain(..valid).collect();
-            let text = masker.feed(recorder.masker(), &String::from_utf8_lossy(&ready));
-            if !text.is_empty() {
-                recorder.progress(&Progress::Output { at: at.clone(), stderr, text });
-            }
-        })
-    }
 }
 
 fn kind_of(action: &Action) -> ActionKind {
@@ -369,9 +280,7 @@ fn fault_try(fault: Fault) -> Try {
         }
         Fault::Cancelled => Try::Never(FailureKind::NotStarted, "interrupted before it was sent".to_owned()),
         Fault::TimedOut { after } => Try::Never(FailureKind::NotStarted, format!("timed out after {after}")),
-        Fault::Lost { reason, .. } => {
-            Try::Doubt(format!("the connection was lost after the command was sent: {reason}"))
-        }
+        Fault::Lost { reason, .. } => Try::Doubt(format!("it was sent, and its end is not known: {reason}")),
         Fault::NotStopped { reason, .. } => Try::Doubt(format!("it could not be stopped: {reason}")),
     }
 }

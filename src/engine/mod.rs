@@ -22,6 +22,7 @@ pub mod resume;
 pub mod roll;
 pub mod scope;
 pub mod trouble;
+mod underway;
 pub mod warning;
 
 pub use ask::{Operator, Question, Response};

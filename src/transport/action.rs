@@ -224,7 +224,8 @@ impl<'a, C: Carrier> Action<'a, C> {
                 None => {
                     let over =
                         if self.act.cancel.is_cancelled() { "the operator stopped" } else { "not again in time" };
-                    return Err(self.lost(format!("{reason}, and the host could not be asked: {over}")));
+                    return Err(self
+                        .lost(format!("the connection was lost ({reason}), and the host could not be asked: {over}")));
                 }
             }
             sleep(pause.min(limit.saturating_duration_since(Instant::now()))).await;

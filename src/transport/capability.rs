@@ -181,7 +181,7 @@ pub enum Fault {
         reason: String,
     },
     /// The command was sent and its end could not be learned: it may have run, it may be running. In doubt.
-    #[error("the connection was lost after the command was sent: {reason}")]
+    #[error("it was sent, and its end is not known: {reason}")]
     Lost {
         /// What is known.
         reason: String,

@@ -100,8 +100,9 @@ fn conclude(exchange: &Exchange, end: Progress) -> Result<Finished, Fault> {
         }
         Progress::Started | Progress::Broken | Progress::Lost(_) => {
             let reason = if exchange.group.is_some() { "it was running" } else { "it may have started" };
+            let reason = format!("the connection was lost ({reason})");
             let written = exchange.gathered.take();
-            Err(Fault::Lost { reason: reason.to_owned(), stdout: written.stdout, stderr: written.stderr })
+            Err(Fault::Lost { reason, stdout: written.stdout, stderr: written.stderr })
         }
     }
 }
