@@ -7,10 +7,11 @@
 //!
 //! Apart because it is another language: the shells it must work with (dash, bash, busybox) are its tests.
 //!
-//! What the text does for an action: write the receipt's `start` mark (created exclusively, before anything runs),
-//! report `start` with the process group, run the command in a subshell, write the receipt's `exit`, report `exit`.
-//! It starts no process but the command's own. The wrapper stays in the command's process group and survives TERM by
-//! a trap; children of the shell get the default back, as POSIX has it.
+//! What the text does for an action: write the receipt's start mark (before anything runs), make sure that the run holds the
+//! host's lock, report `start` with the process group, run the command in a subshell with its output in files, write the
+//! receipt's exit, tell the output and `exit`. It starts no process but the command's own and a `cat` for each stream that
+//! was written to. The wrapper stays in the command's process group and survives TERM by a trap; children of the shell get
+//! the default back, as POSIX has it.
 //!
 //! *Not guaranteed*: in a `run:` text `$$` is the wrapper's process id, so `kill $$` does not end the text.
 
