@@ -9,14 +9,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use crate::support::tale::DEEDS;
-use crate::support::{Crash, Lab, Program, Ran, Tale, Terminal};
-
-/// The hosts of a lab by threes, so that three runs can go side by side on it: `HOST0` to `HOST2` of a runbook.
-const TRIOS: [[&str; 3]; 3] = [
-    ["dfw-jobs01", "dfw-jobs02", "dfw-mail01"],
-    ["va-web01", "va-web02", "va-web03"],
-    ["va-web04", "va-web05", "va-web06"],
-];
+use crate::support::{Crash, Lab, Program, Ran, TRIOS, Tale, Terminal};
 
 /// Where a run goes.
 #[derive(Clone, Copy)]

@@ -19,6 +19,13 @@ use std::time::Duration;
 const BASE: &str = "/var/lib/runbook-lab";
 const MOST: usize = 10;
 
+/// The hosts of a lab by threes, so that three tests can go side by side on it.
+pub const TRIOS: [[&str; 3]; 3] = [
+    ["dfw-jobs01", "dfw-jobs02", "dfw-mail01"],
+    ["va-web01", "va-web02", "va-web03"],
+    ["va-web04", "va-web05", "va-web06"],
+];
+
 /// One acquired lab. Dropping it lets the next test have it; the hosts stay up.
 pub struct Lab {
     name: String,

@@ -18,7 +18,7 @@ pub mod terminal;
 
 pub use crash::Crash;
 pub use deeds::{deed, deeds};
-pub use lab::Lab;
+pub use lab::{Lab, TRIOS};
 pub use program::{Program, Ran, signal};
 pub use tale::Tale;
 pub use terminal::Terminal;
