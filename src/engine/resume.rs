@@ -7,7 +7,7 @@ use super::learn::Learned;
 use super::perform::{Flow, Halt, Stage};
 use super::trouble::recheckable;
 use crate::event::{Choice, Event, FailureKind, Outcome, StepState};
-use crate::model::Action;
+use crate::model::{Action, Then};
 use crate::plan::{Leaf, LeafKind, Unit};
 use crate::vocab::{HostName, StepHost, Verdict};
 
@@ -151,8 +151,9 @@ impl Stage<'_> {
             self.record(Event::Chosen { at: at.clone(), choice: Choice::Retry, reason: reason.to_owned() }).await?;
             return self.again(unit, leaf, at).await;
         }
-        // what the budget allows stays failed, as it would have without the interruption, as long as there is more to do
-        let allowed = self.failures(unit).await.len() <= unit.max_failures;
+        // what the budget or `then: continue` allows stays failed, as it would have without the interruption, as long as
+        // there is more to do
+        let allowed = leaf.then == Then::Continue || self.failures(unit).await.len() <= unit.max_failures;
         if allowed && self.more_to_do().await {
             return Ok(());
         }

@@ -95,9 +95,9 @@ impl Case {
                 harms += 1;
                 let story = async |world: World<'_>| {
                     world.mischief().plan(act, harm);
-                    let first = world.stretch(None).await.unwrap();
+                    world.stretch(None).await.unwrap();
                     world.mischief().over().await;
-                    let ending = if first == self.ending { first } else { world.goes_on().await };
+                    let ending = world.goes_on().await;
                     let mut wrong = self.differences(&world, &wanted.tale, ending, true).await;
                     if !wrong.is_empty() {
                         wrong.push(world.told());
@@ -111,11 +111,11 @@ impl Case {
         harms
     }
 
-    /// What is otherwise than undisturbed. A program that dies once its run is over tidies nothing.
+    /// What is otherwise than undisturbed. Only a good end tidies, unless the program dies once its run is over.
     async fn differences(&self, world: &World<'_>, wanted: &Tale, ending: Ending, tidied: bool) -> Vec<String> {
         let mut tale = world.tale().await;
-        if !tidied {
-            tale.left.clone_from(&wanted.left);
+        if !tidied || self.ending != Ending::Done {
+            tale.receipts.clone_from(&wanted.receipts);
         }
         let mut wrong = wanted.differences(&tale);
         if ending != self.ending && self.or != Some(ending) {

@@ -68,8 +68,14 @@ impl Mischief {
         self.harms.lock().unwrap().push((act, harm));
     }
 
-    /// Waits until every host is back.
+    /// Whether something happens to actions now.
+    pub fn is_done(&self) -> bool {
+        !self.harms.lock().unwrap().is_empty()
+    }
+
+    /// Nothing happens any more, and every host is back.
     pub async fn over(&self) {
+        self.harms.lock().unwrap().clear();
         sleep(DOWN * 2).await;
     }
 
@@ -80,7 +86,7 @@ impl Mischief {
 
     fn goes_down(&self, target: &Target) {
         let (fleet, host) = (self.fleet.clone(), target.name.to_string());
-        fleet.goes_down(&host, "it is down");
+        fleet.goes_down(&host, crate::person::DOWN);
         tokio::spawn(async move {
             sleep(DOWN).await;
             fleet.comes_back(&host);

@@ -10,6 +10,9 @@ use runbook::transport::Scripted;
 use runbook::transport::scripted::{Call, Kind};
 use runbook::vocab::StepHost;
 
+/// Why a host does not answer.
+pub const DOWN: &str = "it is down";
+
 /// What a person says to a question about this fleet.
 pub type Mind = fn(&Question, &Scripted) -> Response;
 
@@ -17,6 +20,8 @@ pub type Mind = fn(&Question, &Scripted) -> Response;
 pub struct Person {
     pub fleet: Scripted,
     pub mind: Mind,
+    /// Decides nothing about a host that cannot be asked: goes on later.
+    pub patient: bool,
 }
 
 impl Operator for Person {
@@ -24,7 +29,12 @@ impl Operator for Person {
         Box::pin(async move {
             // what is still under way on a host has ended when they look
             tokio::time::sleep(Duration::from_secs(600)).await;
-            (self.mind)(question, &self.fleet)
+            let later = match question {
+                Question::InDoubt { .. } => true,
+                Question::Failure { why, .. } => why.contains(DOWN),
+                Question::Start { .. } | Question::Warning { .. } | Question::Manual { .. } => false,
+            };
+            if self.patient && later { Response::NoTerminal } else { (self.mind)(question, &self.fleet) }
         })
     }
 }

@@ -19,8 +19,10 @@ pub struct Tale {
     pub outcomes: BTreeMap<String, String>,
     /// Each captured value.
     pub captures: BTreeMap<String, String>,
-    /// Locks that are still held, receipts that are still there.
-    pub left: BTreeMap<String, String>,
+    /// Locks that are still held, and by whom.
+    pub locks: BTreeMap<String, String>,
+    /// Receipts that are still there.
+    pub receipts: Vec<String>,
 }
 
 impl Tale {
@@ -43,9 +45,9 @@ impl Tale {
                 _ => {}
             }
         }
-        let held = hosts.iter().filter_map(|host| Some((format!("lock of {host}"), fleet.lock_of(host)?.words())));
-        tale.left.extend(held);
-        tale.left.extend(fleet.receipts().into_iter().map(|name| (name, "receipt".to_owned())));
+        let holders = hosts.iter().filter_map(|host| Some(((*host).to_owned(), fleet.lock_of(host)?.words())));
+        tale.locks.extend(holders);
+        tale.receipts = fleet.receipts();
         tale
     }
 
@@ -55,7 +57,10 @@ impl Tale {
         compare("effects", &self.effects, &other.effects, &mut found);
         compare("outcome", &self.outcomes, &other.outcomes, &mut found);
         compare("captured", &self.captures, &other.captures, &mut found);
-        compare("left", &self.left, &other.left, &mut found);
+        compare("lock of", &self.locks, &other.locks, &mut found);
+        if self.receipts != other.receipts {
+            found.push(format!("receipts: {:?} instead of {:?}", other.receipts, self.receipts));
+        }
         found
     }
 }

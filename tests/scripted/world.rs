@@ -73,7 +73,7 @@ impl World<'_> {
         let log = Dying::new(&self.log, written, crash);
         let masker = Masker::new(std::iter::empty());
         let recorder = Recorder::new(state, Box::new(log), Arc::new(Noon), Vec::new(), masker);
-        let person = Person { fleet: self.fleet.clone(), mind: self.case.mind };
+        let person = Person { fleet: self.fleet.clone(), mind: self.case.mind, patient: self.mischief.is_done() };
         let program = async {
             if written > 1 {
                 recorder.record(resumed(plan)).await.unwrap();
