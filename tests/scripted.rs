@@ -17,6 +17,8 @@ mod dying;
 mod mischief;
 #[path = "scripted/person.rs"]
 mod person;
+#[path = "scripted/random.rs"]
+mod random;
 #[path = "scripted/runs.rs"]
 mod runs;
 #[path = "scripted/tale.rs"]

@@ -32,6 +32,12 @@ impl Stage<'_> {
                         StepState::Ended { outcome: Outcome::Failed { kind: FailureKind::Action, .. }, .. } => {
                             self.decide_failed(unit, leaf, &at, &state).await?;
                         }
+                        // its checks were evaluated all the same, as a person had chosen
+                        StepState::Ended {
+                            acted: Some(ref end),
+                            outcome: Outcome::Failed { kind: FailureKind::Check, .. },
+                            ..
+                        } if !super::host::well(leaf, end) => self.decide_failed(unit, leaf, &at, &state).await?,
                         StepState::NotStarted | StepState::Due { .. } | StepState::Ended { .. } => {}
                     }
                 }

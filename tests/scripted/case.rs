@@ -73,6 +73,11 @@ impl Case {
         self
     }
 
+    /// Whether this exit status is one that its run ends with.
+    pub fn ends_with(&self, exit: u8) -> bool {
+        exit == self.ending.exit() || self.or.is_some_and(|or| exit == or.exit())
+    }
+
     /// The names of its hosts.
     pub fn hosts(&self) -> Vec<&str> {
         self.plan.hosts.keys().map(runbook::vocab::HostName::as_str).collect()

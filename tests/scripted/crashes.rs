@@ -75,9 +75,9 @@ impl Case {
         }
         let written = world.log.events().len();
         tokio::time::sleep(later).await;
-        let ending = world.goes_on().await;
+        let exit = world.goes_on().await;
         let resumed = world.log.events().len() > written;
-        let mut wrong = self.differences(world, wanted, ending, resumed).await;
+        let mut wrong = self.differences(world, wanted, exit, resumed).await;
         if !wrong.is_empty() {
             wrong.push(world.told());
         }
@@ -97,8 +97,8 @@ impl Case {
                     world.mischief().plan(act, harm);
                     world.stretch(None).await.unwrap();
                     world.mischief().over().await;
-                    let ending = world.goes_on().await;
-                    let mut wrong = self.differences(&world, &wanted.tale, ending, true).await;
+                    let exit = world.goes_on().await;
+                    let mut wrong = self.differences(&world, &wanted.tale, exit, true).await;
                     if !wrong.is_empty() {
                         wrong.push(world.told());
                     }
@@ -112,14 +112,14 @@ impl Case {
     }
 
     /// What is otherwise than undisturbed. Only a good end tidies, unless the program dies once its run is over.
-    async fn differences(&self, world: &World<'_>, wanted: &Tale, ending: Ending, tidied: bool) -> Vec<String> {
+    async fn differences(&self, world: &World<'_>, wanted: &Tale, exit: u8, tidied: bool) -> Vec<String> {
         let mut tale = world.tale().await;
         if !tidied || self.ending != Ending::Done {
             tale.receipts.clone_from(&wanted.receipts);
         }
         let mut wrong = wanted.differences(&tale);
-        if ending != self.ending && self.or != Some(ending) {
-            wrong.insert(0, format!("it ended {ending:?} instead of {:?}", self.ending));
+        if !self.ends_with(exit) {
+            wrong.insert(0, format!("exit {exit} instead of {}", self.ending.exit()));
         }
         wrong
     }

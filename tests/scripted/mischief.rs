@@ -63,9 +63,9 @@ impl Mischief {
         Self { fleet, acts: AtomicUsize::new(0), harms: Mutex::default() }
     }
 
-    /// Something will happen to the action of this number from 0.
+    /// Something will happen to the action of this number from now, from 0.
     pub fn plan(&self, act: usize, harm: Harm) {
-        self.harms.lock().unwrap().push((act, harm));
+        self.harms.lock().unwrap().push((self.acts.load(Ordering::Relaxed) + act, harm));
     }
 
     /// Whether something happens to actions now.
@@ -73,9 +73,14 @@ impl Mischief {
         !self.harms.lock().unwrap().is_empty()
     }
 
-    /// Nothing happens any more, and every host is back.
-    pub async fn over(&self) {
+    /// Nothing happens to actions any more.
+    pub fn stops(&self) {
         self.harms.lock().unwrap().clear();
+    }
+
+    /// Nothing happens to actions any more, and every host is back.
+    pub async fn over(&self) {
+        self.stops();
         sleep(DOWN * 2).await;
     }
 
@@ -125,7 +130,10 @@ impl Operate for Mischief {
                     self.fleet.act(target, act).await
                 }
                 Harm::DownDuring => {
-                    let going = async { halfway().await; self.goes_down(target) };
+                    let going = async {
+                        halfway().await;
+                        self.goes_down(target)
+                    };
                     let (ended, ()) = tokio::join!(self.fleet.act(target, act), going);
                     ended.and_then(|_| Err(lost()))
                 }
@@ -139,7 +147,10 @@ impl Operate for Mischief {
                     self.fleet.act(target, act).await
                 }
                 Harm::LockBrokenDuring => {
-                    let breaking = async { halfway().await; self.fleet.break_lock(target, "bob", "in the way").await };
+                    let breaking = async {
+                        halfway().await;
+                        self.fleet.break_lock(target, "bob", "in the way").await
+                    };
                     let (ended, broken) = tokio::join!(self.fleet.act(target, act), breaking);
                     broken?;
                     ended

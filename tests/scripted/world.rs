@@ -1,11 +1,12 @@
 //! One run of a case in its own simulated time: stretch after stretch, until it is over.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use runbook::engine::{Crew, Ending, Interrupt, Recorder, perform};
+use runbook::engine::{Crew, Ending, Interrupt, Operator, Recorder, perform};
 use runbook::event::{Event, Opened, OperatorEntry, Resumed, RunState, RunStatus};
 use runbook::journal::{EventLog as _, MemoryLog};
 use runbook::plan::Plan;
@@ -56,67 +57,77 @@ impl World<'_> {
         &self.mischief
     }
 
-    /// Another stretch of the run, or its first.
+    /// Another stretch of the run, or its first, with the person of the case.
     pub async fn stretch(&self, crash: Option<Crash>) -> Result<Ending, Died> {
+        let patient = self.mischief.is_done();
+        self.stretch_with(&Person { fleet: self.fleet.clone(), mind: self.case.mind, patient }, crash, &[]).await
+    }
+
+    /// Another stretch of the run, or its first; with Ctrl-C after these times.
+    pub async fn stretch_with(
+        &self,
+        operator: &dyn Operator,
+        crash: Option<Crash>,
+        interrupts: &[Duration],
+    ) -> Result<Ending, Died> {
         let plan = &self.case.plan;
-        let mut events = self.log.events().into_iter();
-        let mut written = events.len();
-        let first = match events.next() {
-            Some(first) => first,
-            None => {
-                written = 1;
-                self.log.clone().append(Noon.now(), opened(plan)).unwrap()
-            }
-        };
-        let mut state = RunState::open(Noon.now(), &first).unwrap();
-        events.for_each(|event| state.apply(Noon.now(), &event).unwrap());
+        if self.log.events().is_empty() {
+            self.log.clone().append(Noon.now(), opened(plan)).unwrap();
+        }
+        let state = self.state();
+        let written = self.log.events().len();
         let log = Dying::new(&self.log, written, crash);
         let masker = Masker::new(std::iter::empty());
         let recorder = Recorder::new(state, Box::new(log), Arc::new(Noon), Vec::new(), masker);
-        let person = Person { fleet: self.fleet.clone(), mind: self.case.mind, patient: self.mischief.is_done() };
+        let interrupt = Interrupt::new();
         let program = async {
             if written > 1 {
-                recorder.record(resumed(plan)).await.unwrap();
+                recorder.record(resumed(plan)).await?;
             }
-            let crew = Crew {
-                plan,
-                fleet: &self.mischief,
-                operator: &person,
-                recorder: &recorder,
-                interrupt: Interrupt::new(),
-                options: &self.case.options,
-                run: run_id(),
-            };
-            perform(crew).await.unwrap_or_else(|error| panic!("{error}\n{}", self.told()))
+            let (fleet, options) = (&self.mischief, &self.case.options);
+            let interrupt = interrupt.clone();
+            perform(Crew { plan, fleet, operator, recorder: &recorder, interrupt, options, run: run_id() }).await
+        };
+        let interrupted = async {
+            for after in interrupts {
+                tokio::time::sleep(*after).await;
+                let (signal, count) = ("SIGINT".to_owned(), interrupt.raise());
+                // between two stretches it is too late
+                recorder.record(Event::Interrupted { signal, count }).await.ok();
+            }
+            std::future::pending::<Infallible>().await
+        };
+        let program = async {
+            tokio::select! {
+                biased;
+                ended = program => ended,
+                never = interrupted => match never {},
+            }
         };
         let ended = tokio::time::timeout(FOREVER, mortal(program)).await;
-        ended.unwrap_or_else(|_| panic!("it does not end:\n{}", self.told()))
+        let ended = ended.unwrap_or_else(|_| panic!("it does not end:\n{}", self.told()))?;
+        Ok(ended.unwrap_or_else(|error| panic!("{error}\n{}", self.told())))
     }
 
-    /// Resumes the run until it is over, or stopped as an undisturbed one would. What the last stretch ended with.
-    pub async fn goes_on(&self) -> Ending {
-        let mut last = None;
+    /// Resumes the run until it is over, or stopped as an undisturbed one would. The exit status of the last stretch.
+    pub async fn goes_on(&self) -> u8 {
         for _ in 0..STRETCHES {
-            match self.status() {
-                RunStatus::Ended { .. } => return last.unwrap_or(self.case.ending),
-                RunStatus::Stopped { exit, .. } if self.is_an_end(exit) => return last.unwrap_or(self.case.ending),
+            match self.state().status {
+                RunStatus::Ended { exit, .. } => return exit,
+                RunStatus::Stopped { exit, .. } if self.case.ends_with(exit) => return exit,
                 RunStatus::Open | RunStatus::Stopped { .. } | RunStatus::Abandoned { .. } => {}
             }
-            last = Some(self.stretch(None).await.unwrap());
-            self.mischief.over().await;
+            self.stretch(None).await.unwrap();
         }
         panic!("{STRETCHES} stretches do not end it:\n{}", self.told());
     }
 
-    fn is_an_end(&self, exit: u8) -> bool {
-        exit == self.case.ending.exit() || self.case.or.is_some_and(|or| exit == or.exit())
-    }
-
-    fn status(&self) -> RunStatus {
+    /// The state that follows from what was written.
+    pub fn state(&self) -> RunState {
         let mut events = self.log.events().into_iter();
         let mut state = RunState::open(Noon.now(), &events.next().unwrap()).unwrap();
         events.for_each(|event| state.apply(Noon.now(), &event).unwrap());
-        state.status
+        state
     }
 
     /// What the run came to, once everything that still runs on a host has ended.
