@@ -44,10 +44,14 @@ impl Stage<'_> {
                     outcome: Outcome::Failed { kind: FailureKind::Check, .. },
                     ..
                 } if well(leaf, &end) => self.leaf(unit, leaf, &at, From::Checks).await?,
-                // still failed or in doubt: it was not decided to be run again
+                // still failed or in doubt: it was not decided to be run again. Checks that a person had evaluated behind an
+                // action that ended badly do not make it one that never ran
                 StepState::Ended {
                     outcome: Outcome::Failed { kind: FailureKind::Action, .. } | Outcome::InDoubt { .. },
                     ..
+                }
+                | StepState::Ended {
+                    acted: Some(_), outcome: Outcome::Failed { kind: FailureKind::Check, .. }, ..
                 }
                 | StepState::Running { .. } => return Ok(()),
                 StepState::NotStarted | StepState::Due { .. } | StepState::Ended { .. } => {

@@ -7,7 +7,7 @@ use super::learn::Learned;
 use super::perform::{Flow, Halt, Stage};
 use super::trouble::recheckable;
 use crate::event::{Choice, Event, FailureKind, Outcome, StepState};
-use crate::model::Action;
+use crate::model::{Action, Then};
 use crate::plan::{Leaf, LeafKind, Unit};
 use crate::vocab::{HostName, StepHost, Verdict};
 
@@ -32,6 +32,12 @@ impl Stage<'_> {
                         StepState::Ended { outcome: Outcome::Failed { kind: FailureKind::Action, .. }, .. } => {
                             self.decide_failed(unit, leaf, &at, &state).await?;
                         }
+                        // its checks were evaluated all the same, as a person had chosen
+                        StepState::Ended {
+                            acted: Some(ref end),
+                            outcome: Outcome::Failed { kind: FailureKind::Check, .. },
+                            ..
+                        } if !super::host::well(leaf, end) => self.decide_failed(unit, leaf, &at, &state).await?,
                         StepState::NotStarted | StepState::Due { .. } | StepState::Ended { .. } => {}
                     }
                 }
@@ -151,8 +157,9 @@ impl Stage<'_> {
             self.record(Event::Chosen { at: at.clone(), choice: Choice::Retry, reason: reason.to_owned() }).await?;
             return self.again(unit, leaf, at).await;
         }
-        // what the budget allows stays failed, as it would have without the interruption, as long as there is more to do
-        let allowed = self.failures(unit).await.len() <= unit.max_failures;
+        // what the budget or `then: continue` allows stays failed, as it would have without the interruption, as long as
+        // there is more to do
+        let allowed = leaf.then == Then::Continue || self.failures(unit).await.len() <= unit.max_failures;
         if allowed && self.more_to_do().await {
             return Ok(());
         }

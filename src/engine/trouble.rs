@@ -145,13 +145,12 @@ impl Stage<'_> {
 /// Whether evaluating a failed step's checks again can make it well: its action ended well, or it only looks.
 pub(super) fn recheckable(leaf: &Leaf, state: &StepState) -> bool {
     match state {
-        StepState::Ended { acted, outcome: Outcome::Failed { kind: FailureKind::Check, .. }, .. } => {
-            acted.as_ref().is_none_or(|end| super::host::well(leaf, end))
-        }
-        // a person may have finished by hand what the action began; the checks then say so
-        StepState::Ended { acted: Some(_), outcome: Outcome::Failed { kind: FailureKind::Action, .. }, .. } => {
-            !leaf.step.checks.is_empty()
-        }
+        // behind a bad end a person may have finished by hand what the action began; the checks then say so
+        StepState::Ended {
+            acted,
+            outcome: Outcome::Failed { kind: FailureKind::Check | FailureKind::Action, .. },
+            ..
+        } => acted.as_ref().is_none_or(|end| super::host::well(leaf, end) || !leaf.step.checks.is_empty()),
         StepState::Ended { .. }
         | StepState::NotStarted
         | StepState::Due { .. }

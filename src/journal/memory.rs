@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::attachment::{self, Kept};
 use super::chain::Chain;
 use super::error::{Doing, JournalError};
-use super::log::EventLog;
+use super::log::{Durability, EventLog};
 use super::record::Record;
 use crate::event::Event;
 use crate::vocab::Digest;
@@ -56,6 +56,20 @@ impl MemoryLog {
     /// Takes the fault away: there is room again.
     pub fn make_room(&self) {
         self.lock().appends_until_full = None;
+    }
+
+    /// Loses what a crash of the machine may lose: what stands behind the last record that had to be on the disk.
+    pub fn lose_unsynced(&self) -> Result<(), JournalError> {
+        let mut inner = self.lock();
+        let synced = |record: &Record| Durability::of(&record.event) == Durability::Now;
+        let left = inner.records.iter().rposition(synced).map_or(0, |last| last + 1);
+        let (mut chain, mut records) = (Chain::new(None), Vec::with_capacity(left));
+        for record in &inner.records[..left] {
+            let line = chain.draft(record.at, &record.event)?;
+            records.push(chain.link(&line)?);
+        }
+        (inner.chain, inner.records) = (chain, records);
+        Ok(())
     }
 
     /// What was written so far.

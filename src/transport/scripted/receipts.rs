@@ -30,6 +30,15 @@ pub(super) enum Receipt {
 }
 
 impl Scripted {
+    /// The receipts that are on the hosts now, each as `step@host#attempt`, sorted.
+    pub fn receipts(&self) -> Vec<String> {
+        let script = self.script();
+        let mut names: Vec<String> =
+            script.receipts.keys().map(|(host, _, step, attempt)| format!("{step}@{host}#{attempt}")).collect();
+        names.sort();
+        names
+    }
+
     /// Starts `act` on its host, unless it was started or withdrawn before. It ends after the answer's time by itself.
     pub(super) fn start(
         &self,

@@ -1,0 +1,196 @@
+//! A fleet that does one of its actions a mischief: its end is not heard, its host goes down, its lock is broken.
+//!
+//! Apart from the script, which says how actions go when nothing disturbs them.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use runbook::model::Target;
+use runbook::transport::{
+    Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Scripted, Seen,
+};
+use runbook::vocab::{Holder, HttpRequest, Period, RunId};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// What happens to an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// It ends, and nobody hears of it.
+    Unheard,
+    /// It is lost on its way, and its host knows nothing of it.
+    LostOnTheWay,
+    /// Its host is down when it comes.
+    DownBefore,
+    /// Its host goes down while it runs; it runs on.
+    DownDuring,
+    /// Its host goes down once it has ended.
+    DownAfter,
+    /// The lock of its host is broken before it.
+    LockBroken,
+    /// The lock of its host is broken while it runs.
+    LockBrokenDuring,
+}
+
+impl Harm {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Unheard,
+        Self::LostOnTheWay,
+        Self::DownBefore,
+        Self::DownDuring,
+        Self::DownAfter,
+        Self::LockBroken,
+        Self::LockBrokenDuring,
+    ];
+}
+
+/// How long a host stays down.
+const DOWN: Duration = Duration::from_secs(400);
+
+/// A fleet that is done mischief to.
+pub struct Mischief {
+    fleet: Scripted,
+    acts: AtomicUsize,
+    /// Which actions, from 0, and what happens to them.
+    harms: Mutex<Vec<(usize, Harm)>>,
+}
+
+impl Mischief {
+    /// None so far.
+    pub fn new(fleet: Scripted) -> Self {
+        Self { fleet, acts: AtomicUsize::new(0), harms: Mutex::default() }
+    }
+
+    /// Something will happen to the action of this number from now, from 0.
+    pub fn plan(&self, act: usize, harm: Harm) {
+        self.harms.lock().unwrap().push((self.acts.load(Ordering::Relaxed) + act, harm));
+    }
+
+    /// Whether something happens to actions now.
+    pub fn is_done(&self) -> bool {
+        !self.harms.lock().unwrap().is_empty()
+    }
+
+    /// Nothing happens to actions any more.
+    pub fn stops(&self) {
+        self.harms.lock().unwrap().clear();
+    }
+
+    /// Nothing happens to actions any more, and every host is back.
+    pub async fn over(&self) {
+        self.stops();
+        sleep(DOWN * 2).await;
+    }
+
+    fn next(&self) -> Option<Harm> {
+        let number = self.acts.fetch_add(1, Ordering::Relaxed);
+        self.harms.lock().unwrap().iter().find(|(act, _)| *act == number).map(|(_, harm)| *harm)
+    }
+
+    fn goes_down(&self, target: &Target) {
+        let (fleet, host) = (self.fleet.clone(), target.name.to_string());
+        fleet.goes_down(&host, crate::person::DOWN);
+        tokio::spawn(async move {
+            sleep(DOWN).await;
+            fleet.comes_back(&host);
+        });
+    }
+}
+
+fn lost() -> Fault {
+    Fault::Lost { reason: "it was not heard".to_owned(), stdout: Vec::new(), stderr: Vec::new() }
+}
+
+impl Inspect for Mischief {
+    fn look<'a>(&'a self, target: &'a Target, look: Look) -> Pending<'a, Result<Seen, Fault>> {
+        self.fleet.look(target, look)
+    }
+
+    fn ping<'a>(&'a self, target: &'a Target, timeout: Period) -> Pending<'a, Result<Period, Fault>> {
+        self.fleet.ping(target, timeout)
+    }
+
+    fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        self.fleet.locked(target)
+    }
+}
+
+impl Operate for Mischief {
+    fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>> {
+        Box::pin(async move {
+            let Some(harm) = self.next() else { return self.fleet.act(target, act).await };
+            let halfway = || sleep(Duration::from_millis(500));
+            match harm {
+                Harm::Unheard => self.fleet.act(target, act.clone()).await.and_then(|_| Err(lost())),
+                Harm::LostOnTheWay => Err(lost()),
+                Harm::DownBefore => {
+                    self.goes_down(target);
+                    self.fleet.act(target, act).await
+                }
+                Harm::DownDuring => {
+                    let going = async {
+                        halfway().await;
+                        self.goes_down(target)
+                    };
+                    let (ended, ()) = tokio::join!(self.fleet.act(target, act), going);
+                    ended.and_then(|_| Err(lost()))
+                }
+                Harm::DownAfter => {
+                    let ended = self.fleet.act(target, act).await;
+                    self.goes_down(target);
+                    ended
+                }
+                Harm::LockBroken => {
+                    self.fleet.break_lock(target, "bob", "in the way").await?;
+                    self.fleet.act(target, act).await
+                }
+                Harm::LockBrokenDuring => {
+                    let breaking = async {
+                        halfway().await;
+                        self.fleet.break_lock(target, "bob", "in the way").await
+                    };
+                    let (ended, broken) = tokio::join!(self.fleet.act(target, act), breaking);
+                    broken?;
+                    ended
+                }
+            }
+        })
+    }
+
+    fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>> {
+        self.fleet.ask(target, act)
+    }
+
+    fn send<'a>(
+        &'a self,
+        target: &'a Target,
+        request: HttpRequest,
+        timeout: Period,
+        cancel: CancellationToken,
+    ) -> Pending<'a, Result<HttpReply, Fault>> {
+        self.fleet.send(target, request, timeout, cancel)
+    }
+
+    fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {
+        self.fleet.lock(target, claim)
+    }
+
+    fn unlock<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, Result<(), Fault>> {
+        self.fleet.unlock(target, run)
+    }
+
+    fn break_lock<'a>(
+        &'a self,
+        target: &'a Target,
+        by: &'a str,
+        reason: &'a str,
+    ) -> Pending<'a, Result<Option<Holder>, Fault>> {
+        self.fleet.break_lock(target, by, reason)
+    }
+
+    fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {
+        self.fleet.tidy(target, run)
+    }
+}
