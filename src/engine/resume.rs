@@ -1,12 +1,16 @@
 //! Going on: what is decided about steps that a former stretch left in doubt or failed, before anything rolls.
 
+use std::collections::HashMap;
+
+use futures_util::{StreamExt as _, stream};
+
 use super::ask::{Question, Response};
 use super::check::Checking;
 use super::ending::Ending;
 use super::learn::Learned;
 use super::perform::{Flow, Halt, Stage};
 use super::trouble::recheckable;
-use crate::event::{Choice, Event, FailureKind, Outcome, StepState};
+use crate::event::{Choice, Event, FailureKind, Outcome, RunState, StepState};
 use crate::model::{Action, Then};
 use crate::plan::{Leaf, LeafKind, Unit};
 use crate::vocab::{HostName, StepHost, Verdict};
@@ -14,10 +18,11 @@ use crate::vocab::{HostName, StepHost, Verdict};
 impl Stage<'_> {
     /// Settles every step in doubt and decides about every failed action, one after the other.
     ///
-    /// In doubt: the host is asked, by the receipt that the action left there. When that does not tell, the runbook's
+    /// In doubt: the host is asked, by the receipt that the action left there; all hosts at once. When that does not tell, the runbook's
     /// `repeatable` runs it again, its `settle` decides, else a person does. A failed action: `repeatable` or `--retry`
     /// runs it again, else a person chooses; without a terminal nothing is run twice.
     pub(super) async fn settle(&self) -> Flow {
+        let mut learned = self.learn_all().await?;
         for unit in &self.plan().units {
             for host in &unit.hosts {
                 for leaf in &unit.leaves {
@@ -26,7 +31,9 @@ impl Stage<'_> {
                     let state = self.crew.recorder.state(|state| state.step(&at).clone()).await;
                     match state {
                         StepState::Running { .. } | StepState::Ended { outcome: Outcome::InDoubt { .. }, .. } => {
-                            self.settle_doubt(unit, leaf, &at).await?;
+                            let learned = learned.remove(&at);
+                            let why = "nothing is known of what was sent".to_owned();
+                            self.settle_doubt(unit, leaf, &at, learned.unwrap_or(Learned::Doubt(why))).await?;
                         }
                         StepState::Acted { .. } => self.decide_acted(unit, leaf, &at).await?,
                         StepState::Ended { outcome: Outcome::Failed { kind: FailureKind::Action, .. }, .. } => {
@@ -46,12 +53,26 @@ impl Stage<'_> {
         Ok(())
     }
 
-    async fn settle_doubt(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
+    /// Asks the hosts of all steps in doubt what became of them, and waits for what runs.
+    async fn learn_all(&self) -> Flow<HashMap<StepHost, Learned>> {
         self.go_on()?;
-        let (why, may_run) = match self.learn(unit, leaf, at).await? {
-            Learned::Acted => return self.decide_acted(unit, leaf, at).await,
-            // it is due again
-            Learned::NeverStarted => return Ok(()),
+        let doubt = self.crew.recorder.state(RunState::in_doubt).await;
+        let asked = doubt.into_iter().filter_map(|at| {
+            let (unit, leaf) = self.plan().leaf(&at.step)?;
+            unit.hosts.contains(&at.host).then_some(async move {
+                let learned = self.learn(unit, leaf, &at).await;
+                learned.map(|learned| (at, learned))
+            })
+        });
+        let asked: Vec<_> = stream::iter(asked).buffer_unordered(self.crew.options.parallel.max(1)).collect().await;
+        asked.into_iter().collect()
+    }
+
+    async fn settle_doubt(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, learned: Learned) -> Flow {
+        self.go_on()?;
+        let (why, may_run) = match learned {
+            // it is decided about by how it ended, or due again
+            Learned::Acted | Learned::NeverStarted => return Ok(()),
             Learned::Doubt(why) => (why, false),
             Learned::Unasked(why) => (why, true),
         };
