@@ -409,8 +409,13 @@ impl RunState {
             }
             Event::ReceiptRead { at, found, .. } => match found {
                 Found::NeverStarted => {
-                    // what a person has settled stays settled
-                    if !matches!(self.step(at), StepState::Due { .. }) {
+                    // what a person has settled stays settled, also where it has failed since
+                    let settled = match self.step(at) {
+                        StepState::Due { .. } => true,
+                        StepState::Ended { outcome, .. } => matches!(outcome, Outcome::Failed { .. }),
+                        StepState::NotStarted | StepState::Running { .. } | StepState::Acted { .. } => false,
+                    };
+                    if !settled {
                         self.turn(at, "receipt-read", &Turn::Withdraw)?;
                     }
                     self.learned(at);

@@ -1,4 +1,4 @@
-//! The program dies at every record of a run; and every action of a run comes to harm.
+//! The program dies at every record of a run; and every deed of a run comes to harm.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ enum Unsynced {
 pub struct Undisturbed {
     tale: Tale,
     records: usize,
-    acts: usize,
+    deeds: usize,
 }
 
 impl Case {
@@ -33,8 +33,8 @@ impl Case {
         in_a_world(self, async |world: World<'_>| {
             let ending = world.stretch(None).await.unwrap();
             assert_eq!(ending, self.ending, "\n{}", world.told());
-            let acts = world.fleet.calls().iter().filter(|call| call.kind == Kind::Act).count();
-            Undisturbed { tale: world.tale().await, records: world.log.events().len(), acts }
+            let deeds = world.fleet.calls().iter().filter(|call| matches!(call.kind, Kind::Act | Kind::Send)).count();
+            Undisturbed { tale: world.tale().await, records: world.log.events().len(), deeds }
         })
     }
 
@@ -85,16 +85,16 @@ impl Case {
         (!wrong.is_empty()).then(|| format!("{place}:\n    {}", wrong.join("\n    ")))
     }
 
-    /// Each action in turn comes to each harm. Gives how many that were.
+    /// Each action and request in turn comes to each harm. Gives how many that were.
     pub fn survives_harm(&self) -> usize {
         let wanted = self.undisturbed();
         let mut harms = 0;
         let mut wrong = Vec::new();
-        for act in 0..wanted.acts {
+        for deed in 0..wanted.deeds {
             for harm in Harm::ALL {
                 harms += 1;
                 let story = async |world: World<'_>| {
-                    world.mischief().plan(act, harm);
+                    world.mischief().plan(deed, harm);
                     world.stretch(None).await.unwrap();
                     world.mischief().over().await;
                     let exit = world.goes_on().await;
@@ -102,7 +102,7 @@ impl Case {
                     if !wrong.is_empty() {
                         wrong.push(world.told());
                     }
-                    (!wrong.is_empty()).then(|| format!("{harm:?} of action {act}:\n    {}", wrong.join("\n    ")))
+                    (!wrong.is_empty()).then(|| format!("{harm:?} of deed {deed}:\n    {}", wrong.join("\n    ")))
                 };
                 wrong.extend(in_a_world(self, story));
             }

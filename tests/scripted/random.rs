@@ -279,8 +279,8 @@ async fn play(world: &World<'_>, stretches: &[Stretch]) -> Result<(), String> {
             let number = written + 1 + number;
             if before { Crash::Before(number) } else { Crash::After(number) }
         });
-        for (act, harm) in &stretch.harms {
-            world.mischief().plan(*act, *harm);
+        for (deed, harm) in &stretch.harms {
+            world.mischief().plan(*deed, *harm);
         }
         let person = Fickle { choices: Mutex::new(stretch.choices.clone().map(VecDeque::from)) };
         let interrupts: Vec<Duration> = stretch.interrupts.iter().copied().map(Duration::from_secs).collect();

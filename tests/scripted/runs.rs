@@ -279,7 +279,7 @@ title: T
 hosts: ab
 steps:
   - { id: act, run: do act }
-  - { id: post, http: { url: "http://${{ host.address }}/drain", body: now, status: [204] } }
+  - { id: drain, http: { url: "http://${{ host.address }}/drain", body: now, status: [204] } }
   - { id: then, run: do then }
 "#,
         || well().everywhere("/drain", Answer::http(204, "").after(SECONDS)),
