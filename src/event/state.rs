@@ -417,6 +417,7 @@ impl RunState {
                     };
                     if !settled {
                         self.turn(at, "receipt-read", &Turn::Withdraw)?;
+                        self.withdrawn(at);
                     }
                     self.learned(at);
                 }
@@ -480,6 +481,14 @@ impl RunState {
             RunStatus::Stopped { .. } if from_outside => Ok(()),
             RunStatus::Stopped { .. } => Err(IllegalEvent::BetweenStretches),
             RunStatus::Ended { .. } | RunStatus::Abandoned { .. } => Err(IllegalEvent::Over),
+        }
+    }
+
+    /// A try that never started is none of those that `retry` strings together; the next one takes its place.
+    fn withdrawn(&mut self, at: &StepHost) {
+        if let Some(sent) = self.sent.get_mut(at).filter(|sent| sent.attempt > sent.first) {
+            sent.first += 1;
+            self.retrying.insert(at.clone());
         }
     }
 

@@ -399,3 +399,47 @@ fn whatever_happens_nothing_is_done_twice_and_the_run_comes_to_rest() {
         })
     });
 }
+
+#[test]
+fn crashes_alone_do_not_show() {
+    let crash = (0..50usize, any::<bool>(), any::<bool>(), select(vec![0, 1, 50, 1000]));
+    tried(&(runbook(), prop::collection::vec(crash, 1..4)), |(mut runbook, crashes)| {
+        for deed in runbook.iter_mut().flatten() {
+            // a resume runs again, and settles, by the runbook's word what a person was asked about in the run; and a try
+            // that did not start is one of `retry` unless the program died before it said so
+            deed.doubt = "";
+            deed.replies.retain(|reply| matches!(reply, Reply::Well | Reply::Fails));
+        }
+        let case = case(&runbook);
+        let wanted = in_a_world(&case, async |world: World<'_>| {
+            let ending = world.stretch(None).await.unwrap();
+            if ending == Ending::Done { Some((world.tale().await, world.told())) } else { None }
+        });
+        let Some((wanted, undisturbed)) = wanted else { return Ok(()) };
+        in_a_world(&case, async |world: World<'_>| {
+            for (number, before, machine, rest) in &crashes {
+                let number = world.log.events().len().max(1) + 1 + number;
+                let crash = if *before { Crash::Before(number) } else { Crash::After(number) };
+                if world.stretch(Some(crash)).await.is_ok() {
+                    break;
+                }
+                if *machine {
+                    world.log.lose_unsynced().unwrap();
+                }
+                if matches!(world.state().status, RunStatus::Ended { .. }) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_secs(*rest)).await;
+            }
+            let exit = world.goes_on().await;
+            let mut found = world.tale().await;
+            found.receipts.clear();
+            let mut wrong = wanted.differences(&found);
+            if exit != 0 {
+                wrong.push(format!("exit {exit}"));
+            }
+            let told = || format!("{}\n{}\n{undisturbed}\n{}", wrong.join("\n"), text(&runbook), world.told());
+            if wrong.is_empty() { Ok(()) } else { Err(told()) }
+        })
+    });
+}
