@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use runbook::engine::Ending;
+use runbook::event::RunStatus;
 use runbook::transport::scripted::Kind;
 
 use crate::case::Case;
@@ -38,8 +39,7 @@ impl Case {
         })
     }
 
-    /// The program dies at every record of the run, and of its first resume where `again` says so. Gives how many deaths
-    /// that was.
+    /// The program dies at every record of the run. Gives how many deaths that was.
     pub fn survives_crashes(&self) -> usize {
         let wanted = self.undisturbed();
         let mut deaths = 0;
@@ -83,6 +83,36 @@ impl Case {
         }
         let place = format!("{crash}, unsynced records {unsynced:?}, resumed after {later:?}, {written} written");
         (!wrong.is_empty()).then(|| format!("{place}:\n    {}", wrong.join("\n    ")))
+    }
+
+    /// The program dies at every record of the run, and then at every record of its resume. Gives how many pairs that was.
+    pub fn survives_crashes_of_the_resume(&self) -> usize {
+        let wanted = self.undisturbed();
+        let mut pairs = 0;
+        let mut wrong = Vec::new();
+        for first in (2..=wanted.records).flat_map(|number| [Crash::Before(number), Crash::After(number)]) {
+            for second in 1.. {
+                let story = async |world: World<'_>| {
+                    assert!(world.stretch(Some(first)).await.is_err(), "no crash {first}");
+                    let again = Crash::After(world.log.events().len() + second);
+                    let over = matches!(world.state().status, RunStatus::Ended { .. });
+                    if over || world.stretch(Some(again)).await.is_ok() {
+                        return None;
+                    }
+                    let written = world.log.events().len();
+                    let exit = world.goes_on().await;
+                    let resumed = world.log.events().len() > written;
+                    let wrong = self.differences(&world, &wanted.tale, exit, resumed).await;
+                    let place = format!("{first}, then {again}:\n    {}\n{}", wrong.join("\n    "), world.told());
+                    Some((!wrong.is_empty()).then_some(place))
+                };
+                let Some(found) = in_a_world(self, story) else { break };
+                pairs += 1;
+                wrong.extend(found);
+            }
+        }
+        assert!(wrong.is_empty(), "{} of {pairs} pairs of crashes show:\n{}", wrong.len(), wrong.join("\n"));
+        pairs
     }
 
     /// Each action and request in turn comes to each harm. Gives how many that were.

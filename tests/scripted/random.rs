@@ -299,9 +299,15 @@ async fn play(world: &World<'_>, stretches: &[Stretch]) -> Result<(), String> {
     once_each(world)
 }
 
+/// So many resumes without any change are rest: as many as a script may have answers for one step, and one more.
+const REST: usize = 4;
+/// More resumes than any run here needs.
+const RESUMES: usize = 60;
+
 /// Resumes the run until it is over, or nothing changes any more.
 async fn comes_to_rest(world: &World<'_>) -> Result<(), String> {
-    for _ in 0..10 {
+    let mut unchanged = 0;
+    for _ in 0..RESUMES {
         if matches!(world.state().status, RunStatus::Ended { .. }) {
             return Ok(());
         }
@@ -311,7 +317,8 @@ async fn comes_to_rest(world: &World<'_>) -> Result<(), String> {
             return left_behind(world);
         }
         // what may be run again and fails each time is run once more by each resume
-        if outcomes(world) == before {
+        unchanged = if outcomes(world) == before { unchanged + 1 } else { 0 };
+        if unchanged == REST {
             let failed = before.values().any(Outcome::failed);
             return if ending == Ending::Failed && failed { Ok(()) } else { Err(format!("it rests at {ending:?}")) };
         }
