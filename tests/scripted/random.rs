@@ -309,12 +309,12 @@ async fn comes_to_rest(world: &World<'_>) -> Result<(), String> {
     let mut unchanged = 0;
     for _ in 0..RESUMES {
         if matches!(world.state().status, RunStatus::Ended { .. }) {
-            return Ok(());
+            return all_done(world);
         }
         let before = outcomes(world);
         let ending = world.stretch(None).await.unwrap();
         if ending == Ending::Done {
-            return left_behind(world);
+            return all_done(world).and_then(|()| left_behind(world));
         }
         // what may be run again and fails each time is run once more by each resume
         unchanged = if outcomes(world) == before { unchanged + 1 } else { 0 };
@@ -329,6 +329,23 @@ async fn comes_to_rest(world: &World<'_>) -> Result<(), String> {
 fn outcomes(world: &World<'_>) -> BTreeMap<StepHost, Outcome> {
     let steps = world.state().steps.into_iter();
     steps.filter_map(|(at, step)| Some((at, step.outcome()?.clone()))).collect()
+}
+
+/// At a good end every step is settled on each of its hosts that was not taken out.
+fn all_done(world: &World<'_>) -> Result<(), String> {
+    let state = world.state();
+    for unit in &world.case.plan.units {
+        for host in &unit.hosts {
+            let steps: Vec<_> = unit.leaves.iter().map(|leaf| StepHost::new(leaf.id.clone(), host.clone())).collect();
+            let excluded = |at: &StepHost| matches!(state.step(at).outcome(), Some(Outcome::Excluded { .. }));
+            if let Some(open) = steps.iter().find(|at| !state.step(at).is_settled())
+                && !steps.iter().any(excluded)
+            {
+                return Err(format!("it is over, and {open} is {:?}", state.step(open)));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a good end leaves behind: nothing.
