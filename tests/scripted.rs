@@ -13,6 +13,8 @@ mod case;
 mod crashes;
 #[path = "scripted/dying.rs"]
 mod dying;
+#[path = "scripted/found.rs"]
+mod found;
 #[path = "scripted/mischief.rs"]
 mod mischief;
 #[path = "scripted/person.rs"]

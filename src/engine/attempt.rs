@@ -51,10 +51,11 @@ impl Stage<'_> {
             // a former stretch ended between two tries
             last = begun + retry.attempts - 1;
             if !scheduled {
-                self.record(Event::RetryScheduled { at: at.clone(), why: why.clone(), delay: retry.delay }).await?;
+                self.record(Event::RetryScheduled { at: at.clone(), why, delay: retry.delay }).await?;
             }
             if !self.crew.interrupt.sleep(retry.delay.get()).await {
-                return Ok(Some(failed(FailureKind::Action, why)));
+                // it is where the former stretch left it
+                return Ok(None);
             }
         }
         for attempt in first..=last {

@@ -175,6 +175,10 @@ impl Stage<'_> {
                 self.pause(&format!("pause before batch {}", number + 1), unit.pause).await?;
             }
         }
+        // an interrupt may have left the last batch undecided: that is no end of a roll
+        if !self.waiting(unit).await.is_empty() {
+            self.go_on()?;
+        }
         Ok(())
     }
 

@@ -409,9 +409,15 @@ impl RunState {
             }
             Event::ReceiptRead { at, found, .. } => match found {
                 Found::NeverStarted => {
-                    // what a person has settled stays settled
-                    if !matches!(self.step(at), StepState::Due { .. }) {
+                    // what a person has settled stays settled, also where it has failed since
+                    let settled = match self.step(at) {
+                        StepState::Due { .. } => true,
+                        StepState::Ended { outcome, .. } => matches!(outcome, Outcome::Failed { .. }),
+                        StepState::NotStarted | StepState::Running { .. } | StepState::Acted { .. } => false,
+                    };
+                    if !settled {
                         self.turn(at, "receipt-read", &Turn::Withdraw)?;
+                        self.withdrawn(at);
                     }
                     self.learned(at);
                 }
@@ -475,6 +481,14 @@ impl RunState {
             RunStatus::Stopped { .. } if from_outside => Ok(()),
             RunStatus::Stopped { .. } => Err(IllegalEvent::BetweenStretches),
             RunStatus::Ended { .. } | RunStatus::Abandoned { .. } => Err(IllegalEvent::Over),
+        }
+    }
+
+    /// A try that never started is none of those that `retry` strings together; the next one takes its place.
+    fn withdrawn(&mut self, at: &StepHost) {
+        if let Some(sent) = self.sent.get_mut(at).filter(|sent| sent.attempt > sent.first) {
+            sent.first += 1;
+            self.retrying.insert(at.clone());
         }
     }
 

@@ -1,8 +1,9 @@
-//! The program dies at every record of a run; and every action of a run comes to harm.
+//! The program dies at every record of a run; and every deed of a run comes to harm.
 
 use std::time::Duration;
 
 use runbook::engine::Ending;
+use runbook::event::RunStatus;
 use runbook::transport::scripted::Kind;
 
 use crate::case::Case;
@@ -24,7 +25,7 @@ enum Unsynced {
 pub struct Undisturbed {
     tale: Tale,
     records: usize,
-    acts: usize,
+    deeds: usize,
 }
 
 impl Case {
@@ -33,13 +34,12 @@ impl Case {
         in_a_world(self, async |world: World<'_>| {
             let ending = world.stretch(None).await.unwrap();
             assert_eq!(ending, self.ending, "\n{}", world.told());
-            let acts = world.fleet.calls().iter().filter(|call| call.kind == Kind::Act).count();
-            Undisturbed { tale: world.tale().await, records: world.log.events().len(), acts }
+            let deeds = world.fleet.calls().iter().filter(|call| matches!(call.kind, Kind::Act | Kind::Send)).count();
+            Undisturbed { tale: world.tale().await, records: world.log.events().len(), deeds }
         })
     }
 
-    /// The program dies at every record of the run, and of its first resume where `again` says so. Gives how many deaths
-    /// that was.
+    /// The program dies at every record of the run. Gives how many deaths that was.
     pub fn survives_crashes(&self) -> usize {
         let wanted = self.undisturbed();
         let mut deaths = 0;
@@ -85,16 +85,46 @@ impl Case {
         (!wrong.is_empty()).then(|| format!("{place}:\n    {}", wrong.join("\n    ")))
     }
 
-    /// Each action in turn comes to each harm. Gives how many that were.
+    /// The program dies at every record of the run, and then at every record of its resume. Gives how many pairs that was.
+    pub fn survives_crashes_of_the_resume(&self) -> usize {
+        let wanted = self.undisturbed();
+        let mut pairs = 0;
+        let mut wrong = Vec::new();
+        for first in (2..=wanted.records).flat_map(|number| [Crash::Before(number), Crash::After(number)]) {
+            for second in 1.. {
+                let story = async |world: World<'_>| {
+                    assert!(world.stretch(Some(first)).await.is_err(), "no crash {first}");
+                    let again = Crash::After(world.log.events().len() + second);
+                    let over = matches!(world.state().status, RunStatus::Ended { .. });
+                    if over || world.stretch(Some(again)).await.is_ok() {
+                        return None;
+                    }
+                    let written = world.log.events().len();
+                    let exit = world.goes_on().await;
+                    let resumed = world.log.events().len() > written;
+                    let wrong = self.differences(&world, &wanted.tale, exit, resumed).await;
+                    let place = format!("{first}, then {again}:\n    {}\n{}", wrong.join("\n    "), world.told());
+                    Some((!wrong.is_empty()).then_some(place))
+                };
+                let Some(found) = in_a_world(self, story) else { break };
+                pairs += 1;
+                wrong.extend(found);
+            }
+        }
+        assert!(wrong.is_empty(), "{} of {pairs} pairs of crashes show:\n{}", wrong.len(), wrong.join("\n"));
+        pairs
+    }
+
+    /// Each action and request in turn comes to each harm. Gives how many that were.
     pub fn survives_harm(&self) -> usize {
         let wanted = self.undisturbed();
         let mut harms = 0;
         let mut wrong = Vec::new();
-        for act in 0..wanted.acts {
+        for deed in 0..wanted.deeds {
             for harm in Harm::ALL {
                 harms += 1;
                 let story = async |world: World<'_>| {
-                    world.mischief().plan(act, harm);
+                    world.mischief().plan(deed, harm);
                     world.stretch(None).await.unwrap();
                     world.mischief().over().await;
                     let exit = world.goes_on().await;
@@ -102,7 +132,7 @@ impl Case {
                     if !wrong.is_empty() {
                         wrong.push(world.told());
                     }
-                    (!wrong.is_empty()).then(|| format!("{harm:?} of action {act}:\n    {}", wrong.join("\n    ")))
+                    (!wrong.is_empty()).then(|| format!("{harm:?} of deed {deed}:\n    {}", wrong.join("\n    ")))
                 };
                 wrong.extend(in_a_world(self, story));
             }

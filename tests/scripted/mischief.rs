@@ -1,7 +1,8 @@
-//! A fleet that does one of its actions a mischief: its end is not heard, its host goes down, its lock is broken.
+//! A fleet where some actions and requests come to harm: their end is not heard, their host goes down, its lock is lost.
 //!
 //! Apart from the script, which says how actions go when nothing disturbs them.
 
+use std::future::Future;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use runbook::vocab::{Holder, HttpRequest, Period, RunId};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// What happens to an action.
+/// What happens to a deed: an action or a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
     /// It ends, and nobody hears of it.
@@ -31,11 +32,13 @@ pub enum Harm {
     LockBroken,
     /// The lock of its host is broken while it runs.
     LockBrokenDuring,
+    /// The lock of its host is somebody else's while it runs, and for a while.
+    LockTaken,
 }
 
 impl Harm {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unheard,
         Self::LostOnTheWay,
         Self::DownBefore,
@@ -43,59 +46,116 @@ impl Harm {
         Self::DownAfter,
         Self::LockBroken,
         Self::LockBrokenDuring,
+        Self::LockTaken,
     ];
 }
 
-/// How long a host stays down.
-const DOWN: Duration = Duration::from_secs(400);
+/// How long a host stays down, and its lock somebody else's.
+const AWAY: Duration = Duration::from_secs(400);
 
 /// A fleet that is done mischief to.
 pub struct Mischief {
     fleet: Scripted,
-    acts: AtomicUsize,
-    /// Which actions, from 0, and what happens to them.
+    deeds: AtomicUsize,
+    /// Which deeds, from 0, and what happens to them.
     harms: Mutex<Vec<(usize, Harm)>>,
 }
 
 impl Mischief {
     /// None so far.
     pub fn new(fleet: Scripted) -> Self {
-        Self { fleet, acts: AtomicUsize::new(0), harms: Mutex::default() }
+        Self { fleet, deeds: AtomicUsize::new(0), harms: Mutex::default() }
     }
 
-    /// Something will happen to the action of this number from now, from 0.
-    pub fn plan(&self, act: usize, harm: Harm) {
-        self.harms.lock().unwrap().push((self.acts.load(Ordering::Relaxed) + act, harm));
+    /// Something will happen to the deed of this number from now, from 0.
+    pub fn plan(&self, deed: usize, harm: Harm) {
+        self.harms.lock().unwrap().push((self.deeds.load(Ordering::Relaxed) + deed, harm));
     }
 
-    /// Whether something happens to actions now.
+    /// Whether something happens now.
     pub fn is_done(&self) -> bool {
         !self.harms.lock().unwrap().is_empty()
     }
 
-    /// Nothing happens to actions any more.
+    /// Nothing happens any more.
     pub fn stops(&self) {
         self.harms.lock().unwrap().clear();
     }
 
-    /// Nothing happens to actions any more, and every host is back.
+    /// Nothing happens any more, and every host is back.
     pub async fn over(&self) {
         self.stops();
-        sleep(DOWN * 2).await;
+        sleep(AWAY * 2).await;
     }
 
     fn next(&self) -> Option<Harm> {
-        let number = self.acts.fetch_add(1, Ordering::Relaxed);
-        self.harms.lock().unwrap().iter().find(|(act, _)| *act == number).map(|(_, harm)| *harm)
+        let number = self.deeds.fetch_add(1, Ordering::Relaxed);
+        self.harms.lock().unwrap().iter().find(|(deed, _)| *deed == number).map(|(_, harm)| *harm)
+    }
+
+    /// A deed on `target`, and what happens to it.
+    async fn harmed<T>(&self, target: &Target, deed: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let Some(harm) = self.next() else { return deed.await };
+        let halfway = || sleep(Duration::from_millis(500));
+        match harm {
+            Harm::Unheard => deed.await.and_then(|_| Err(lost())),
+            Harm::LostOnTheWay => Err(lost()),
+            Harm::DownBefore => {
+                self.goes_down(target);
+                deed.await
+            }
+            Harm::DownDuring => {
+                let (ended, ()) = tokio::join!(deed, async {
+                    halfway().await;
+                    self.goes_down(target);
+                });
+                ended.and_then(|_| Err(lost()))
+            }
+            Harm::DownAfter => {
+                let ended = deed.await;
+                self.goes_down(target);
+                ended
+            }
+            Harm::LockBroken => {
+                self.fleet.break_lock(target, "bob", "in the way").await?;
+                deed.await
+            }
+            Harm::LockBrokenDuring => {
+                let (ended, broken) = tokio::join!(deed, async {
+                    halfway().await;
+                    self.fleet.break_lock(target, "bob", "in the way").await
+                });
+                broken?;
+                ended
+            }
+            Harm::LockTaken => {
+                let (ended, ()) = tokio::join!(deed, async {
+                    halfway().await;
+                    drop(self.fleet.clone().locked_for(target.name.as_str(), bob(), AWAY));
+                });
+                ended
+            }
+        }
     }
 
     fn goes_down(&self, target: &Target) {
         let (fleet, host) = (self.fleet.clone(), target.name.to_string());
         fleet.goes_down(&host, crate::person::DOWN);
         tokio::spawn(async move {
-            sleep(DOWN).await;
+            sleep(AWAY).await;
             fleet.comes_back(&host);
         });
+    }
+}
+
+fn bob() -> Holder {
+    Holder {
+        run: "20261122T041500Z-22222222".parse().unwrap(),
+        operator: "bob".to_owned(),
+        admin_host: "admin02".to_owned(),
+        runbook: "other".to_owned(),
+        since: None,
+        running: false,
     }
 }
 
@@ -119,44 +179,7 @@ impl Inspect for Mischief {
 
 impl Operate for Mischief {
     fn act<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Finished, Fault>> {
-        Box::pin(async move {
-            let Some(harm) = self.next() else { return self.fleet.act(target, act).await };
-            let halfway = || sleep(Duration::from_millis(500));
-            match harm {
-                Harm::Unheard => self.fleet.act(target, act.clone()).await.and_then(|_| Err(lost())),
-                Harm::LostOnTheWay => Err(lost()),
-                Harm::DownBefore => {
-                    self.goes_down(target);
-                    self.fleet.act(target, act).await
-                }
-                Harm::DownDuring => {
-                    let going = async {
-                        halfway().await;
-                        self.goes_down(target)
-                    };
-                    let (ended, ()) = tokio::join!(self.fleet.act(target, act), going);
-                    ended.and_then(|_| Err(lost()))
-                }
-                Harm::DownAfter => {
-                    let ended = self.fleet.act(target, act).await;
-                    self.goes_down(target);
-                    ended
-                }
-                Harm::LockBroken => {
-                    self.fleet.break_lock(target, "bob", "in the way").await?;
-                    self.fleet.act(target, act).await
-                }
-                Harm::LockBrokenDuring => {
-                    let breaking = async {
-                        halfway().await;
-                        self.fleet.break_lock(target, "bob", "in the way").await
-                    };
-                    let (ended, broken) = tokio::join!(self.fleet.act(target, act), breaking);
-                    broken?;
-                    ended
-                }
-            }
-        })
+        Box::pin(self.harmed(target, self.fleet.act(target, act)))
     }
 
     fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>> {
@@ -170,7 +193,7 @@ impl Operate for Mischief {
         timeout: Period,
         cancel: CancellationToken,
     ) -> Pending<'a, Result<HttpReply, Fault>> {
-        self.fleet.send(target, request, timeout, cancel)
+        Box::pin(self.harmed(target, self.fleet.send(target, request, timeout, cancel)))
     }
 
     fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {

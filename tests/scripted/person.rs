@@ -84,11 +84,14 @@ fn of(call: &Call, at: &StepHost, step: &str) -> bool {
     call.host == at.host && call.step.as_ref().is_some_and(|known| known.as_str() == step)
 }
 
-/// Whether the last try of a step took effect. A request carries no step: a runbook here has one of them a host.
+/// Whether the last try of a step took effect. A request carries no step: here its address ends with it.
 fn took_effect(fleet: &Scripted, at: &StepHost) -> bool {
-    let sent = |call: &&Call| of(call, at, at.step.as_str()) && call.kind == Kind::Act;
-    let requested = |call: &&Call| call.kind == Kind::Send && call.host == at.host;
-    let calls = fleet.calls();
-    let last = calls.iter().rfind(sent).or_else(|| calls.iter().rfind(requested));
-    last.is_some_and(|last| fleet.effects().contains(last))
+    let id = at.step.as_str();
+    let path = format!("/{}", id.rsplit('/').next().unwrap_or(id));
+    let tried = |call: &&Call| match call.kind {
+        Kind::Act => of(call, at, id),
+        Kind::Send => call.host == at.host && call.text.ends_with(&path),
+        _ => false,
+    };
+    fleet.calls().iter().rfind(tried).is_some_and(|last| fleet.effects().contains(last))
 }

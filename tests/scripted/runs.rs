@@ -213,6 +213,19 @@ steps:
             .everywhere("do then", [exit(1), exit(0)]),
     );
 
+    retries_that_do_not_help: Case::new(
+        r"
+title: T
+hosts: ab
+steps:
+  - { id: act, run: do act, retry: { attempts: 3, delay: 5s }, rollout: { max_failures: 1 } }
+  - { id: then, run: do then, hosts: b }
+",
+        || well().on("a", "do act", exit(1)),
+    )
+    .asking(nobody)
+    .ends(Ending::Failed, None);
+
     captures_on_other_hosts: Case::new(
         r#"
 title: T
@@ -279,7 +292,7 @@ title: T
 hosts: ab
 steps:
   - { id: act, run: do act }
-  - { id: post, http: { url: "http://${{ host.address }}/drain", body: now, status: [204] } }
+  - { id: drain, http: { url: "http://${{ host.address }}/drain", body: now, status: [204] } }
   - { id: then, run: do then }
 "#,
         || well().everywhere("/drain", Answer::http(204, "").after(SECONDS)),
@@ -443,4 +456,20 @@ steps:
 ",
         || well().everywhere("do act", says(&"word ".repeat(40_000))),
     );
+}
+
+#[test]
+fn a_crash_of_the_resume_behind_a_crash_does_not_show() {
+    let text = r"
+title: T
+hosts: a
+steps:
+  - { id: act, run: do act, capture: { word: stdout | trim }, checks: [{ run: look, expect: exit == 0 }] }
+  - { id: then, run: 'do then ${{ steps.act.captured.word }}', retry: { attempts: 2 } }
+";
+    let script = || {
+        let fleet = well().everywhere("do act", says("word\n")).everywhere("look", Answer::exit(0));
+        fleet.everywhere("do then", [exit(1), exit(0)])
+    };
+    Case::new(text, script).survives_crashes_of_the_resume();
 }

@@ -145,12 +145,15 @@ impl Operate for Scripted {
                 return Err(Fault::NotStarted { reason: "interrupted before it was sent".to_owned() });
             }
             self.reachable(target)?;
-            let (call, answer) = self.hear(target, Kind::Act, Some(&act), act.command.shown());
-            let answer = answer.ok_or_else(|| unscripted(&call))?;
-            if let Some(holder) = self.script().holder(&target.name).filter(|holder| holder.run != act.run) {
+            let other = self.script().holder(&target.name).filter(|holder| holder.run != act.run);
+            if let Some(holder) = other {
+                // the script's answers are for those that come to their host's shell
+                self.script().calls.push(Call::new(target, Kind::Act, Some(&act), act.command.shown()));
                 let reason = format!("this run does not hold the lock of the host: {}", holder.words());
                 return Err(Fault::NotStarted { reason });
             }
+            let (call, answer) = self.hear(target, Kind::Act, Some(&act), act.command.shown());
+            let answer = answer.ok_or_else(|| unscripted(&call))?;
             match &answer.result {
                 Ok(Seen::Command(_)) | Err(Fault::Lost { .. } | Fault::NotStopped { .. }) => {}
                 Ok(Seen::Tcp(_) | Seen::Http(_)) => return Err(misfit(&call)),
