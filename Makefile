@@ -27,7 +27,7 @@ bench: needs
 
 # each fuzz target for SECONDS, or only TARGET; an input that fails is printed and kept in target/fuzz
 SECONDS := 60
-TARGET := journal yaml screen masking control
+TARGET := journal yaml screen masking control receipt
 fuzz: needs
 	fuzz/run -max_total_time=$(SECONDS) -- $(TARGET)
 

@@ -13,6 +13,8 @@ mod support;
 
 #[path = "fleet/at_a_terminal.rs"]
 mod at_a_terminal;
+#[path = "fleet/collect.rs"]
+mod collect;
 #[path = "fleet/contention.rs"]
 mod contention;
 #[path = "fleet/crash.rs"]

@@ -3,12 +3,14 @@
 use super::app::Global;
 use super::error::CliError;
 use super::resume::{find, resumable, sound};
-use super::{context, exit, identity};
+use super::{collect, context, exit, identity};
 use crate::event::Event;
 use crate::journal::EventLog as _;
 use crate::vocab::{Clock as _, SystemClock};
 
 /// End an unfinished run for good; it cannot be resumed after that
+///
+/// What its actions left on their hosts stays: `runbook audit collect` shows and removes it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  runbook abandon 20261122T0315 --reason \"finished by hand\"")]
 pub(super) struct Args {
@@ -38,6 +40,11 @@ pub(super) fn abandon(global: &Global, args: &Args) -> Result<u8, CliError> {
     let doubt: Vec<String> = past.state.in_doubt().iter().map(ToString::to_string).collect();
     if !doubt.is_empty() {
         out.write(&format!("still in doubt, and now nobody's task: {}\n", doubt.join(", ")));
+    }
+    if collect::may_have_left(&past.state) {
+        out.write(&format!(
+            "what its actions left on their hosts is not removed by itself: `runbook audit collect {id} --remove`\n"
+        ));
     }
     Ok(exit::OK)
 }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use super::app::{Format, Global};
 use super::error::CliError;
 use super::resume::find;
-use super::{context, exit, identity, list, view};
+use super::{collect, context, exit, identity, list, view};
 use crate::journal::{Integrity, Store};
 use crate::report::ledger::{Entry, Ledger};
 use crate::report::{Role, Story, Telling};
@@ -31,6 +31,7 @@ enum Command {
     /// Verify that journals are whole: every record, its chain, the files it names
     #[command(after_help = "Examples:\n  runbook audit verify latest\n  runbook audit verify --all")]
     Verify(VerifyArgs),
+    Collect(collect::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,6 +71,10 @@ struct VerifyArgs {
 }
 
 pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
+    // what is left on hosts is there without a store as well
+    if let Command::Collect(args) = &args.command {
+        return collect::collect(global, args);
+    }
     let store = context::store_to_read(global)?;
     let Some(store) = store else {
         let dir = context::state_dir(global)?;
@@ -84,6 +89,7 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         Command::List(args) => list_runs(global, &store, args),
         Command::Show(args) => show(global, &store, args),
         Command::Verify(args) => verify(global, &store, args),
+        Command::Collect(args) => collect::collect(global, args),
     }
 }
 

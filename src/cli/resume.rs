@@ -194,6 +194,16 @@ pub(super) fn resumable(past: &Replay, id: &RunId) -> Result<(), CliError> {
     }
 }
 
+/// The book and the fleet of a run, as they are now.
+pub(super) fn context_of(global: &Global, opened: &Opened) -> Result<Context, CliError> {
+    let book = global.book.clone().unwrap_or_else(|| PathBuf::from(&opened.book));
+    if global.inventory.is_empty() {
+        Context::open_at(&book, opened.inventories.iter().map(PathBuf::from).collect())
+    } else {
+        Context::open(&Global { book: Some(book), ..global.clone() })
+    }
+}
+
 /// Makes the plan of a run anew from its book as it is now.
 fn plan_again(
     global: &Global,
@@ -201,12 +211,7 @@ fn plan_again(
     secrets: &[String],
     options: &crate::engine::Options,
 ) -> Result<Plan, CliError> {
-    let book = global.book.clone().unwrap_or_else(|| PathBuf::from(&opened.book));
-    let context = if global.inventory.is_empty() {
-        Context::open_at(&book, opened.inventories.iter().map(PathBuf::from).collect())?
-    } else {
-        Context::open(&Global { book: Some(book), ..global.clone() })?
-    };
+    let context = context_of(global, opened)?;
     let runbook = load(&context, &opened.runbook)?;
     let mut given: Given = params::read(&runbook.params, secrets)?;
     given.positional.clear();

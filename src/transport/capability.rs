@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::left::LeftRun;
 use crate::model::Target;
 use crate::vocab::{Command, Holder, HttpRequest, Loss, Period, RunId, StepId, TcpTalk};
 
@@ -274,6 +275,25 @@ pub trait Inspect: Send + Sync {
 
     /// Says which run holds the lock of `target`.
     fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>>;
+
+    /// Says what `run`, or every run, has left on `target`: in the home of the login user, or of the one that `sudo`
+    /// names. Nothing is withdrawn by it.
+    fn receipts<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: Option<&'a RunId>,
+    ) -> Pending<'a, Result<Vec<LeftRun>, Fault>>;
+
+    /// Gives what an action has written so far on stdout and stderr, from its receipt.
+    fn written<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+        step: &'a StepId,
+        attempt: u32,
+    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>>;
 }
 
 /// The capability to change.
@@ -308,6 +328,15 @@ pub trait Operate: Inspect {
         by: &'a str,
         reason: &'a str,
     ) -> Pending<'a, Result<Option<Holder>, Fault>>;
+
+    /// Removes what `run` left in an account of `target` (see [`Inspect::receipts`]). The host refuses while something of
+    /// it runs.
+    fn collect<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+    ) -> Pending<'a, Result<(), Fault>>;
 
     /// Removes what the run left on `target` (receipts), at its good end. Best effort: a host that does not answer
     /// keeps a few hundred bytes.

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen};
+use super::left::LeftRun;
 use super::local::Local;
 use super::ssh::Ssh;
 use crate::model::Target;
 use crate::model::target::Transport;
-use crate::vocab::{Holder, HttpRequest, Period, RunId};
+use crate::vocab::{Holder, HttpRequest, Period, RunId, StepId};
 
 /// How connections are made and kept.
 #[derive(Clone, Debug)]
@@ -80,6 +81,25 @@ impl Inspect for Fleet {
     fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>> {
         self.way(target).locked(target)
     }
+    fn receipts<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: Option<&'a RunId>,
+    ) -> Pending<'a, Result<Vec<LeftRun>, Fault>> {
+        self.way(target).receipts(target, sudo, run)
+    }
+
+    fn written<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+        step: &'a StepId,
+        attempt: u32,
+    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>> {
+        self.way(target).written(target, sudo, run, step, attempt)
+    }
 }
 
 impl Operate for Fleet {
@@ -116,6 +136,15 @@ impl Operate for Fleet {
         reason: &'a str,
     ) -> Pending<'a, Result<Option<Holder>, Fault>> {
         self.way(target).break_lock(target, by, reason)
+    }
+
+    fn collect<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+    ) -> Pending<'a, Result<(), Fault>> {
+        self.way(target).collect(target, sudo, run)
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

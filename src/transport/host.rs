@@ -12,16 +12,19 @@ use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Lock, Lo
 use super::conduct;
 use super::dial::{Dial, dial};
 use super::http::{self, Failure};
+use super::left::LeftRun;
 use super::stop;
 use super::wrapper::{Bootstrap, Errand};
-use super::{lock, nonce, receipt, tcp};
+use super::{left, lock, nonce, receipt, tcp};
 use crate::model::Target;
-use crate::vocab::{Command, Holder, HostName, HttpRequest, Period, RunId};
+use crate::vocab::{Command, Holder, HostName, HttpRequest, Period, RunId, StepId};
 
 /// What tidying may take on one host.
 const TIDY: Duration = Duration::from_secs(15);
 /// What taking a lock, and the like, may take.
 const LOCK: Period = Period::seconds(15);
+/// What bringing the output of an action may take.
+const WRITTEN: Period = Period::seconds(300);
 
 /// Looks at a host.
 pub(super) async fn look<D: Dial>(host: &D, look: Look) -> Result<Seen, Fault> {
@@ -100,12 +103,40 @@ pub(super) async fn locked<D: Dial>(host: &D) -> Result<Option<Holder>, Fault> {
     lock::holder(&asked(host, None, &lock::see()).await?).map_err(not_started)
 }
 
-/// Runs a text about the lock, and gives what it answers. A text that did not come to its end may be run again.
+/// Says what actions have left.
+pub(super) async fn receipts<D: Dial>(
+    host: &D,
+    sudo: Option<&str>,
+    run: Option<&RunId>,
+) -> Result<Vec<LeftRun>, Fault> {
+    left::found(asked(host, sudo, &left::list(run)).await?.as_bytes()).map_err(not_started)
+}
+
+/// Gives what an action has written.
+pub(super) async fn written<D: Dial>(
+    host: &D,
+    sudo: Option<&str>,
+    run: &RunId,
+    step: &StepId,
+    attempt: u32,
+) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+    let written = told(host, sudo, &left::output(run, step, attempt), WRITTEN).await?;
+    Ok((written.stdout, written.stderr))
+}
+
+/// Removes what a run has left.
+pub(super) async fn collect<D: Dial>(host: &D, sudo: Option<&str>, run: &RunId) -> Result<(), Fault> {
+    left::removed(&asked(host, sudo, &left::remove(run)).await?).map_err(not_started)
+}
+
+/// Runs a text of ours that answers in a few words, and gives these. A text that did not come to its end may be run again.
 async fn asked<D: Dial>(host: &D, sudo: Option<&str>, text: &str) -> Result<String, Fault> {
+    Ok(String::from_utf8_lossy(&told(host, sudo, text, LOCK).await?.stdout).into_owned())
+}
+
+async fn told<D: Dial>(host: &D, sudo: Option<&str>, text: &str, time: Period) -> Result<Finished, Fault> {
     let command = Command { sudo: sudo.map(str::to_owned), ..Command::shell(text) };
-    let until = Instant::now() + LOCK.get();
-    let answer = conduct::look(host, &command, until, LOCK, &CancellationToken::new()).await?;
-    Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
+    conduct::look(host, &command, Instant::now() + time.get(), time, &CancellationToken::new()).await
 }
 
 fn not_started(reason: String) -> Fault {

@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen};
 use super::channel::{Carrier, Channel, Priority};
 use super::host::{self, Left};
+use super::left::LeftRun;
 use super::wrapper::Bootstrap;
 use crate::model::Target;
-use crate::vocab::{Holder, HttpRequest, Period, RunId};
+use crate::vocab::{Holder, HttpRequest, Period, RunId, StepId};
 
 /// Runs commands on this machine, by this user.
 #[derive(Debug, Default)]
@@ -32,6 +33,25 @@ impl Inspect for Local {
 
     fn locked<'a>(&'a self, _target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>> {
         Box::pin(host::locked(&Here))
+    }
+    fn receipts<'a>(
+        &'a self,
+        _target: &'a Target,
+        sudo: Option<&'a str>,
+        run: Option<&'a RunId>,
+    ) -> Pending<'a, Result<Vec<LeftRun>, Fault>> {
+        Box::pin(host::receipts(&Here, sudo, run))
+    }
+
+    fn written<'a>(
+        &'a self,
+        _target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+        step: &'a StepId,
+        attempt: u32,
+    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>> {
+        Box::pin(host::written(&Here, sudo, run, step, attempt))
     }
 }
 
@@ -69,6 +89,15 @@ impl Operate for Local {
         reason: &'a str,
     ) -> Pending<'a, Result<Option<Holder>, Fault>> {
         Box::pin(host::break_lock(&Here, target, by, reason))
+    }
+
+    fn collect<'a>(
+        &'a self,
+        _target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+    ) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(host::collect(&Here, sudo, run))
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

@@ -7,7 +7,7 @@
 //! From the bottom up: `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
 //! machine, each a `channel`; `spare` is a session opened ahead; `wrapper`, `receipt` and `control` are what is said over
 //! it; `exchange` says it and `gathered` keeps what is heard; `conduct` looks, `action` acts, `stop` stops; `lease` and
-//! `lock` are how a host is locked; `dial`, `tcp` and `http` are the conversations; `host` puts it together.
+//! `lock` are how a host is locked; `left` finds what actions have left there; `dial`, `tcp` and `http` are the conversations; `host` puts it together.
 
 mod action;
 pub mod capability;
@@ -26,12 +26,15 @@ mod http;
 mod lease;
 #[cfg(test)]
 mod lease_tests;
+pub mod left;
+#[cfg(test)]
+mod left_tests;
 mod local;
 #[cfg(test)]
 mod local_tests;
 mod lock;
 mod master;
-mod receipt;
+pub mod receipt;
 mod refusal;
 pub mod scripted;
 mod spare;
@@ -47,6 +50,7 @@ pub use capability::{
     OutputSink, Pending, Probe, Seen, Stream,
 };
 pub use fleet::{Fleet, Settings};
+pub use left::{Fate, LeftReceipt, LeftRun};
 pub use local::Local;
 pub use scripted::Scripted;
 pub use ssh::Ssh;

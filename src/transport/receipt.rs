@@ -21,11 +21,79 @@
 //! *Not guaranteed*: the files are not synced to disk; a host that loses power may lose the last of them. The boot id
 //! that the run knows of the host then tells "nothing is there" from "nothing was there".
 
+use jiff::Timestamp;
+
 use crate::vocab::quote::shell_word;
 use crate::vocab::{Clock, RunId, StepId, SystemClock};
 
 /// Where the receipts of runs are, below the home directory.
 const FOLDER: &str = ".local/state/runbook";
+
+/// The name of an action's files.
+pub(super) fn name(step: &StepId, attempt: u32) -> String {
+    format!("{}.{attempt}", step.as_str().replace('/', "%"))
+}
+
+/// The action that has files of this name; of a name that is none, the try is 0.
+pub(super) fn named(name: &str) -> (StepId, u32) {
+    let parts = name.rsplit_once('.').and_then(|(step, attempt)| Some((step, attempt.parse().ok()?)));
+    let (step, attempt) = parts.unwrap_or((name, 0));
+    (StepId::new(step.replace('%', "/")), attempt)
+}
+
+/// What the marks of an action say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Marks {
+    /// Nothing that can be read: it has only begun to write, was cut off there, or the file is no mark.
+    Unclear,
+    /// It never started and never will: it was withdrawn, or thought better of it.
+    NeverStarted,
+    /// It started. Whether anything of it lives, only the host can say.
+    Started(Start),
+    /// It ended with this exit status; 128 + N for signal N.
+    Ended(i32),
+}
+
+/// What a start mark says, as far as it means something elsewhere than on its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The host's boot id then, `-` where it has none.
+    pub boot: String,
+    /// When it was sent, by the sender's clock.
+    pub sent: Timestamp,
+}
+
+/// Reads the marks of an action, start and exit, as far as they are there. As on the host, the first line counts, and
+/// only if it is whole.
+pub fn read(start: Option<&[u8]>, exit: Option<&[u8]>) -> Marks {
+    let (Some(start), exit) = (start.and_then(whole_line), exit.and_then(whole_line)) else { return Marks::Unclear };
+    let refused = exit.is_some_and(|exit| exit.starts_with("refused"));
+    if start.ends_with("withdrawn .") || refused {
+        return Marks::NeverStarted;
+    }
+    let status = exit.map(|exit| exit.split(' ').next().unwrap_or_default().parse());
+    match (status, start_of(start)) {
+        (Some(Ok(status)), _) => Marks::Ended(status),
+        (None, Some(start)) => Marks::Started(start),
+        (Some(Err(_)), _) | (None, None) => Marks::Unclear,
+    }
+}
+
+/// The first line, if it is whole.
+fn whole_line(bytes: &[u8]) -> Option<&str> {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    std::str::from_utf8(line).ok().filter(|line| line.ends_with(" ."))
+}
+
+fn start_of(line: &str) -> Option<Start> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let [pid, group, boot, sent, ticks, uptime, "."] = words.as_slice() else { return None };
+    let numbers = [pid, group, ticks].into_iter().all(|word| word.parse::<u64>().is_ok());
+    if !numbers || boot.is_empty() || uptime.parse::<f64>().is_err() {
+        return None;
+    }
+    Some(Start { boot: (*boot).to_owned(), sent: Timestamp::from_second(sent.parse().ok()?).ok()? })
+}
 
 /// One action's receipt.
 #[derive(Clone, Debug)]
@@ -36,7 +104,7 @@ pub(super) struct Receipt {
 
 impl Receipt {
     pub(super) fn new(run: &RunId, step: &StepId, attempt: u32) -> Self {
-        Self { run: run.clone(), name: format!("{}.{attempt}", step.as_str().replace('/', "%")) }
+        Self { run: run.clone(), name: name(step, attempt) }
     }
 
     /// Shell text: `rb_d` is the run's directory, `rb_f` the start of the receipt's file names.
@@ -90,21 +158,11 @@ impl Receipt {
     }
 }
 
-/// Shell text that follows an action from `rb_o` bytes of its stdout and `rb_e` of its stderr on, to its end, and tells it
-/// as the wrapper would have. Where no whole line tells that it started, it is withdrawn; a wrapper that has made the file
-/// and not yet its line is given two seconds.
-pub(super) const FOLLOW: &str = r#"
+/// Shell text: `rb_line FILE` reads a mark's line into `rb_1`, `rb_whole` says whether it is whole, `rb_alive` with the words
+/// of a start mark whether anything lives of what started then (`rb_b` is the host's boot now).
+pub(super) const MARKS: &str = r#"
     rb_line() { rb_1=;[ -e "$1" ] && IFS= read -r rb_1 <"$1"; };
     rb_whole() { case $rb_1 in *' .') return 0;;esac;return 1; };
-    rb_nap() { sleep "$1" 2>/dev/null || sleep 1; };
-    rb_i=0;rb_line "$rb_f.start";
-    until rb_whole || [ $rb_i -ge 20 ] || ! [ -e "$rb_f.start" ];do rb_i=$((rb_i+1));rb_nap 0.1;rb_line "$rb_f.start";done;
-    if ! rb_whole;then
-        { printf 'withdrawn .\n' >>"$rb_f.start"; } 2>/dev/null;rb_line "$rb_f.start";
-        rb_whole || rb_no 'there is no room for a mark that it is withdrawn';
-    fi;
-    case $rb_1 in *'withdrawn .') case ${rb_was:-$rb_b} in "$rb_b"|-) rb_lost never;;esac;rb_lost rebooted;;esac;
-    set -- $rb_1;
     rb_alive() {
         [ "$3" = "$rb_b" ] || return 1;
         [ -r /proc/self/stat ] || { kill -0 -"$2" 2>/dev/null;return; };
@@ -122,6 +180,21 @@ pub(super) const FOLLOW: &str = r#"
         done 2>/dev/null;
         return 1;
     };
+"#;
+
+/// Shell text that follows an action from `rb_o` bytes of its stdout and `rb_e` of its stderr on, to its end, and tells it
+/// as the wrapper would have. Where no whole line tells that it started, it is withdrawn; a wrapper that has made the file
+/// and not yet its line is given two seconds.
+pub(super) const FOLLOW: &str = r#"
+    rb_nap() { sleep "$1" 2>/dev/null || sleep 1; };
+    rb_i=0;rb_line "$rb_f.start";
+    until rb_whole || [ $rb_i -ge 20 ] || ! [ -e "$rb_f.start" ];do rb_i=$((rb_i+1));rb_nap 0.1;rb_line "$rb_f.start";done;
+    if ! rb_whole;then
+        { printf 'withdrawn .\n' >>"$rb_f.start"; } 2>/dev/null;rb_line "$rb_f.start";
+        rb_whole || rb_no 'there is no room for a mark that it is withdrawn';
+    fi;
+    case $rb_1 in *'withdrawn .') case ${rb_was:-$rb_b} in "$rb_b"|-) rb_lost never;;esac;rb_lost rebooted;;esac;
+    set -- $rb_1;
     rb_ended() { rb_line "$rb_f.exit";rb_whole; };
     rb_ended && case $rb_1 in refused*) rb_lost never;;esac;
     exec 2>/dev/null;
@@ -145,15 +218,19 @@ pub(super) const FOLLOW: &str = r#"
     else rb_lost rebooted;fi;
 "#;
 
-/// Shell text that sets `rb_d`. In `/var/tmp` the folder could be somebody else's trap: then it does `otherwise`.
+/// Shell text that sets `rb_d` to the folder of a run.
 fn locate_run(run: &RunId, otherwise: &str) -> String {
+    format!("{}rb_d=$rb_d/{};", locate_all(otherwise), run.as_str())
+}
+
+/// Shell text that sets `rb_d` to the folder of all runs. In `/var/tmp` it could be somebody else's trap: then it does
+/// `otherwise`.
+pub(super) fn locate_all(otherwise: &str) -> String {
     format!(
         "rb_d=$HOME/{FOLDER};if [ -d \"$HOME\" ] && [ -w \"$HOME\" ];then :;else \
          rb_d=/var/tmp/runbook-${{LOGNAME:-$USER}};\
          if [ -e \"$rb_d\" ] || [ -h \"$rb_d\" ];then if [ -h \"$rb_d\" ] || ! [ -O \"$rb_d\" ];then \
-         {otherwise};fi;fi;fi;\
-         rb_d=$rb_d/{};",
-        run.as_str()
+         {otherwise};fi;fi;fi;"
     )
 }
 

@@ -7,8 +7,9 @@ use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect,
 use super::connection::Connections;
 use super::fleet::Settings;
 use super::host::{self, Left};
+use super::left::LeftRun;
 use crate::model::Target;
-use crate::vocab::{Holder, HttpRequest, Period, RunId};
+use crate::vocab::{Holder, HttpRequest, Period, RunId, StepId};
 
 /// Reaches hosts over ssh, by connections that are shared and kept.
 #[derive(Debug)]
@@ -48,6 +49,25 @@ impl Inspect for Ssh {
     fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>> {
         Box::pin(async move { host::locked(&self.connections.to(target)?).await })
     }
+    fn receipts<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: Option<&'a RunId>,
+    ) -> Pending<'a, Result<Vec<LeftRun>, Fault>> {
+        Box::pin(async move { host::receipts(&self.connections.to(target)?, sudo, run).await })
+    }
+
+    fn written<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+        step: &'a StepId,
+        attempt: u32,
+    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>> {
+        Box::pin(async move { host::written(&self.connections.to(target)?, sudo, run, step, attempt).await })
+    }
 }
 
 impl Operate for Ssh {
@@ -84,6 +104,15 @@ impl Operate for Ssh {
         reason: &'a str,
     ) -> Pending<'a, Result<Option<Holder>, Fault>> {
         Box::pin(async move { host::break_lock(&self.connections.to(target)?, target, by, reason).await })
+    }
+
+    fn collect<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+    ) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move { host::collect(&self.connections.to(target)?, sudo, run).await })
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

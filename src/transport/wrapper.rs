@@ -18,7 +18,7 @@
 use std::fmt::Write as _;
 
 use super::lease;
-use super::receipt::{FOLLOW, Receipt};
+use super::receipt::{FOLLOW, MARKS, Receipt};
 use crate::vocab::command::Stdin;
 use crate::vocab::quote::shell_word;
 use crate::vocab::{Command, Program};
@@ -264,7 +264,7 @@ const DEFINE_LOST: &str = r#"exec 3>&2;rb_lost() { printf '%slost %s\n' "$rb_k" 
 const READ_BOOT: &str = "rb_b=-;read -r rb_b </proc/sys/kernel/random/boot_id;";
 
 fn follow(seen: (usize, usize)) -> String {
-    let text: String = FOLLOW.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let text: String = MARKS.lines().chain(FOLLOW.lines()).map(str::trim).collect::<Vec<_>>().join(" ");
     format!("{DEFINE_LOST}{READ_BOOT}rb_o={};rb_e={};trap : HUP INT QUIT PIPE TERM;{text}", seen.0, seen.1)
 }
 

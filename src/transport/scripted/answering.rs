@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::super::capability::{
     Act, Became, Claim, Ended, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Probe, Seen, Stream,
 };
+use super::super::left::{Fate, LeftRun};
 use super::answer::After;
 use super::receipts::{Receipt, ended};
 use super::{Call, Kind, Scripted};
 use crate::model::Target;
-use crate::vocab::{Holder, HttpRequest, Period, RunId};
+use crate::vocab::{Holder, HttpRequest, Period, RunId, StepId};
 
 /// How waiting for an answer came to its end.
 enum Waited {
@@ -136,6 +137,33 @@ impl Inspect for Scripted {
             Ok(self.script().holder(&target.name))
         })
     }
+    fn receipts<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: Option<&'a RunId>,
+    ) -> Pending<'a, Result<Vec<LeftRun>, Fault>> {
+        Box::pin(async move {
+            self.script().calls.push(Call::new(target, Kind::Receipts, None, "receipts".to_owned()));
+            self.reachable(target)?;
+            Ok(self.left(target, sudo, run))
+        })
+    }
+
+    fn written<'a>(
+        &'a self,
+        target: &'a Target,
+        _sudo: Option<&'a str>,
+        run: &'a RunId,
+        step: &'a StepId,
+        attempt: u32,
+    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>> {
+        Box::pin(async move {
+            self.script().calls.push(Call::new(target, Kind::Receipts, None, "written".to_owned()));
+            self.reachable(target)?;
+            Ok(self.written_by(target, run, step, attempt))
+        })
+    }
 }
 
 impl Operate for Scripted {
@@ -245,6 +273,25 @@ impl Operate for Scripted {
         Box::pin(async move {
             self.heard(target, Kind::Unlock, "break").await?;
             Ok(self.script().break_lock(&target.name, by, reason))
+        })
+    }
+
+    fn collect<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+    ) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            self.script().calls.push(Call::new(target, Kind::Tidy, None, run.to_string()));
+            self.reachable(target)?;
+            let runs = self.left(target, sudo, Some(run));
+            if runs.iter().flat_map(|left| &left.receipts).any(|left| matches!(left.fate, Fate::Running { .. })) {
+                let reason = "a command of the run still runs there".to_owned();
+                return Err(Fault::NotStarted { reason });
+            }
+            self.forget(target, run);
+            Ok(())
         })
     }
 

@@ -77,6 +77,8 @@ pub enum Kind {
     Tidy,
     /// The question what became of an action.
     Ask,
+    /// The question what actions have left.
+    Receipts,
     /// A lock that is taken or renewed. [`Matcher::Any`] does not speak of it, nor of the next.
     Lock,
     /// A lock that is given back, broken or looked at.
@@ -116,6 +118,7 @@ impl fmt::Display for Call {
             Kind::Ping => "ping",
             Kind::Tidy => "tidy",
             Kind::Ask => "ask",
+            Kind::Receipts => "receipts",
             Kind::Lock => "lock",
             Kind::Unlock => "unlock",
         };

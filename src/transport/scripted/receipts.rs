@@ -1,12 +1,14 @@
 //! What actions leave on a scripted host: as on a real one, an action goes on when nobody waits for it any more, and its
 //! receipt tells later what became of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::super::capability::{Act, Ended, Fault, Finished};
+use super::super::left::{Fate, LeftReceipt, LeftRun};
 use super::answer::After;
 use super::{Answer, Call, Scripted};
 use crate::model::Target;
@@ -91,9 +93,61 @@ impl Scripted {
         self.script().receipts.entry(name(target, act)).or_insert(Receipt::Withdrawn).clone()
     }
 
+    /// What `run`, or every run, has left on `target`: all of it in the login user's home, whoever the actions ran as.
+    pub(super) fn left(&self, target: &Target, sudo: Option<&str>, run: Option<&RunId>) -> Vec<LeftRun> {
+        let mut runs: BTreeMap<RunId, Vec<LeftReceipt>> = BTreeMap::new();
+        let script = self.script();
+        let here = script.receipts.iter().filter(|((host, ..), _)| *host == target.name && sudo.is_none());
+        for ((_, of, step, attempt), receipt) in here.filter(|((_, of, ..), _)| run.is_none_or(|run| run == of)) {
+            let written = receipt.finished();
+            let size = |stream: fn(&Finished) -> &Vec<u8>| written.as_ref().map_or(0, |done| stream(done).len() as u64);
+            runs.entry(of.clone()).or_default().push(LeftReceipt {
+                step: step.clone(),
+                attempt: *attempt,
+                fate: receipt.fate(),
+                stdout: size(|done| &done.stdout),
+                stderr: size(|done| &done.stderr),
+            });
+        }
+        let account = target.user.clone().unwrap_or_else(|| "login".to_owned());
+        runs.into_iter()
+            .map(|(run, mut receipts)| {
+                receipts.sort_by(|a, b| (&a.step, a.attempt).cmp(&(&b.step, b.attempt)));
+                LeftRun { run, account: account.clone(), receipts }
+            })
+            .collect()
+    }
+
+    /// What an action has written.
+    pub(super) fn written_by(&self, target: &Target, run: &RunId, step: &StepId, attempt: u32) -> (Vec<u8>, Vec<u8>) {
+        let name = (target.name.clone(), run.clone(), step.clone(), attempt);
+        let finished = self.script().receipts.get(&name).and_then(Receipt::finished);
+        finished.map(|done| (done.stdout, done.stderr)).unwrap_or_default()
+    }
+
     /// Forgets the receipts of `run` on `target`.
     pub(super) fn forget(&self, target: &Target, run: &RunId) {
         self.script().receipts.retain(|(host, of, _, _), _| *host != target.name || of != run);
+    }
+}
+
+impl Receipt {
+    fn finished(&self) -> Option<Finished> {
+        match self {
+            Self::Started(told, _) => told.borrow().clone(),
+            Self::Withdrawn | Self::Gone => None,
+        }
+    }
+
+    fn fate(&self) -> Fate {
+        match (self, self.finished().map(|done| done.ended)) {
+            (Self::Started(..), None) => Fate::Running { since: Timestamp::UNIX_EPOCH },
+            (Self::Started(..), Some(Ended::Exited(status))) => Fate::Finished(status),
+            // the wrapper writes down what stopped it
+            (Self::Started(..), Some(Ended::TimedOut | Ended::Cancelled)) => Fate::Finished(143),
+            (Self::Withdrawn, _) => Fate::NeverStarted,
+            (Self::Gone, _) => Fate::Gone,
+        }
     }
 }
 
