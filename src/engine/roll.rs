@@ -176,10 +176,10 @@ impl Stage<'_> {
             }
         }
         // an interrupt may have left the last batch undecided: that is no end of a roll
-        if !self.waiting(unit).await.is_empty() {
-            self.go_on()?;
+        match self.go_on() {
+            Err(halt) if !self.waiting(unit).await.is_empty() => Err(halt),
+            Ok(()) | Err(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// Waits, telling those who watch every second how long still.

@@ -28,7 +28,7 @@ impl Operator for Person {
     fn ask<'a>(&'a self, question: &'a Question) -> Pin<Box<dyn Future<Output = Response> + Send + 'a>> {
         Box::pin(async move {
             // what is still under way on a host has ended when they look
-            tokio::time::sleep(Duration::from_secs(600)).await;
+            tokio::time::sleep(Duration::from_mins(10)).await;
             let later = match question {
                 Question::InDoubt { .. } => true,
                 Question::Failure { why, .. } => why.contains(DOWN),

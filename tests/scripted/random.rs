@@ -16,14 +16,14 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use runbook::engine::{Ending, Operator, Question, Response};
 use runbook::event::{Choice, Event, Outcome, RunStatus};
 use runbook::transport::Scripted;
-use runbook::transport::scripted::{Answer, Matcher};
+use runbook::transport::scripted::Answer;
 use runbook::vocab::{StepHost, StepId};
 use serde_json::{Value, json};
 
 use crate::case::Case;
 use crate::dying::Crash;
 use crate::mischief::Harm;
-use crate::person::{agreeing, skipping};
+use crate::person::skipping;
 use crate::world::{World, in_a_world};
 
 /// A step with an action of its own.
