@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::left::LeftRun;
+use super::left::{LeftRun, Written};
 use crate::model::Target;
 use crate::vocab::{Command, Holder, HttpRequest, Loss, Period, RunId, StepId, TcpTalk};
 
@@ -293,7 +293,7 @@ pub trait Inspect: Send + Sync {
         run: &'a RunId,
         step: &'a StepId,
         attempt: u32,
-    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>>;
+    ) -> Pending<'a, Result<Written, Fault>>;
 }
 
 /// The capability to change.

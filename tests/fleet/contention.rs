@@ -14,7 +14,7 @@ use crate::support::{Lab, Program, Ran, TRIOS};
 const ROUNDS: usize = 50;
 
 /// So long a round may take, on a machine that is busy with other rounds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What each of the two wants, by places in its three hosts, in the order of its runbook.
 const SHAPES: [[&[usize]; 2]; 3] = [
@@ -29,7 +29,7 @@ const SHAPES: [[&[usize]; 2]; 3] = [
 /// The host that both want in every shape.
 const BOTH: usize = 1;
 
-/// One round: how often both want it, and which way.
+/// One round; everything about it follows from its number.
 #[derive(Clone, Copy)]
 struct Round {
     number: usize,

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::super::capability::{Act, Ended, Fault, Finished};
-use super::super::left::{Fate, LeftReceipt, LeftRun};
+use super::super::left::{Fate, LeftReceipt, LeftRun, Written};
 use super::answer::After;
 use super::{Answer, Call, Scripted};
 use crate::model::Target;
@@ -110,10 +110,10 @@ impl Scripted {
     }
 
     /// What an action has written.
-    pub(super) fn written_by(&self, target: &Target, run: &RunId, step: &StepId, attempt: u32) -> (Vec<u8>, Vec<u8>) {
+    pub(super) fn written_by(&self, target: &Target, run: &RunId, step: &StepId, attempt: u32) -> Written {
         let name = (target.name.clone(), run.clone(), step.clone(), attempt);
         let finished = self.script().receipts.get(&name).and_then(Receipt::finished);
-        finished.map(|done| (done.stdout, done.stderr)).unwrap_or_default()
+        finished.map(|done| Written { stdout: done.stdout, stderr: done.stderr }).unwrap_or_default()
     }
 
     /// Forgets the receipts of `run` on `target`.
