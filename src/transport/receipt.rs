@@ -238,3 +238,48 @@ pub(super) fn locate_all(otherwise: &str) -> String {
 pub(super) fn remove(run: &RunId) -> String {
     format!("{}rm -rf \"$rb_d\"", locate_run(run, "exit 1"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: &str = "77 77 11111111-2222 1795300000 99 3.00 .\n";
+
+    #[test]
+    fn a_name_is_its_actions() {
+        for (step, attempt) in [("act", 1), ("outer/inner/undo", 12)] {
+            assert_eq!(named(&name(&StepId::new(step), attempt)), (StepId::new(step), attempt));
+        }
+        assert_eq!(named("no-try"), (StepId::new("no-try"), 0));
+    }
+
+    #[test]
+    fn only_whole_first_lines_count() {
+        let marks = |start: &str, exit: &str| {
+            let there = |text: &str| (!text.is_empty()).then(|| text.as_bytes().to_vec());
+            read(there(start).as_deref(), there(exit).as_deref())
+        };
+        let started = Marks::Started(Start {
+            boot: "11111111-2222".to_owned(),
+            sent: Timestamp::from_second(1_795_300_000).unwrap(),
+        });
+        let withdrawn_late = format!("{START}withdrawn .\n");
+        for (start, exit, wanted) in [
+            (START, "", started.clone()),
+            (&withdrawn_late, "", started.clone()),
+            // the end is being written
+            (START, "3 9.0", started),
+            (START, "3 9.00 .\n", Marks::Ended(3)),
+            (START, "refused .\n", Marks::NeverStarted),
+            ("withdrawn .\n", "3 9.00 .\n", Marks::NeverStarted),
+            // appended to a line that was cut
+            ("77 77 1111withdrawn .\n", "", Marks::NeverStarted),
+            ("77 77 1111", "", Marks::Unclear),
+            ("", "3 9.00 .\n", Marks::Unclear),
+            (START, "three 9.00 .\n", Marks::Unclear),
+            ("1 2 .\n", "", Marks::Unclear),
+        ] {
+            assert_eq!(marks(start, exit), wanted, "{start:?} {exit:?}");
+        }
+    }
+}
