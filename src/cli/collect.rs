@@ -123,7 +123,7 @@ fn of_run(global: &Global, args: &Args, run: &str) -> Result<u8, CliError> {
         (store.read(&run)?, None)
     };
     let context = context_of(global, &past.state.opened)?;
-    let mut accounts = accounts(&past, &context.inventory);
+    let mut accounts = accounts(&past);
     if let Some(pattern) = &args.hosts {
         let names = context.inventory.select(pattern).map_err(CliError::usage)?;
         accounts.retain(|host, _| names.contains(host));
@@ -224,11 +224,11 @@ async fn output(global: &Global, fleet: &Fleet, run: &RunId, at: &StepHost, foun
         return Err(CliError::new(exit::FAILED, error)
             .hint(format!("`runbook audit show {run} --output` has what the journal knows")));
     };
-    let (stdout, stderr) = fleet
+    let written = fleet
         .written(&place.target, place.sudo.as_deref(), run, &at.step, receipt.attempt)
         .await
         .map_err(|fault| CliError::new(exit::FAILED, format!("{}: {}", at.host, one_line(&fault.to_string()))))?;
-    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    let (stdout, stderr) = (String::from_utf8_lossy(&written.stdout), String::from_utf8_lossy(&written.stderr));
     if global.format == Format::Json {
         let document = serde_json::json!({
             "run": run, "step": at.step, "host": at.host, "attempt": receipt.attempt,

@@ -23,14 +23,12 @@ pub(super) struct Found {
 pub(super) type Accounts = BTreeMap<HostName, BTreeSet<Option<String>>>;
 
 /// The accounts that the run's actions went to, as far as its journal names them.
-pub(super) fn accounts(past: &Replay, inventory: &Inventory) -> Accounts {
+pub(super) fn accounts(past: &Replay) -> Accounts {
     let mut accounts = Accounts::new();
     for record in &past.records {
         // an undo runs as its step does
         if let Event::StepStarted { at, user, .. } = &record.event {
-            let login = inventory.target(&at.host).and_then(|target| target.user);
-            let sudo = user.clone().filter(|user| Some(user) != login.as_ref());
-            accounts.entry(at.host.clone()).or_default().insert(sudo);
+            accounts.entry(at.host.clone()).or_default().insert(user.clone());
         }
     }
     accounts

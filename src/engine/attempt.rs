@@ -5,7 +5,6 @@
 use super::ask::{Question, Response};
 use super::ending::Ending;
 use super::host::{failed, well};
-use super::learn::user_of;
 use super::perform::{Flow, Halt, Stage};
 use crate::event::{ActionEnd, ActionKind, Event, FailureKind, Outcome, Output, StepState};
 use crate::model::{Action, EvalError, ProgramSpec, Scope, Target};
@@ -121,7 +120,7 @@ impl Stage<'_> {
         }
         let target = self.target(&at.host);
         let user = match deed {
-            Deed::Command(command) => user_of(command, target.user.as_deref()),
+            Deed::Command(command) => command.sudo.clone(),
             Deed::Http { .. } | Deed::Manual(_) | Deed::Wait(_) => None,
         };
         let started =

@@ -6,10 +6,13 @@ use super::attempt::{ended, finished_try};
 use super::perform::{Flow, Stage};
 use crate::event::{Event, FailureKind, Found, Outcome, Output, Sent};
 use crate::model::Action;
-use crate::plan::deed::{Deed, ready_command};
+use crate::plan::deed::ready_command;
 use crate::plan::{Leaf, LeafKind, Unit};
 use crate::transport::{Act, Became, Fault};
-use crate::vocab::{Command, Period, StepHost, StepId};
+use crate::vocab::{Command, StepHost, StepId};
+
+/// What a host's silence means about an action that was heard to start.
+const VANISHED: &str = "it had started, and its receipt is not there any more: it may still run";
 
 /// What was learned.
 pub(super) enum Learned {
@@ -37,6 +40,8 @@ impl Stage<'_> {
                 Learned::Acted
             }
             Ok(Became::NeverStarted) => Learned::NeverStarted,
+            // what had started may run on without its receipt
+            Ok(Became::Gone { why, .. }) if why == VANISHED => Learned::Unasked(why),
             Ok(Became::Gone { why, .. }) => Learned::Doubt(why),
             Err(why) => Learned::Unasked(why),
         })
@@ -56,16 +61,38 @@ impl Stage<'_> {
 
     /// Asks the host what became of what was sent, waits for its end if it runs, and writes down what it says.
     async fn read_receipt(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, sent: &Sent) -> Flow<Result<Became, String>> {
-        let (command, timeout) = match self.as_sent(unit, leaf, at, sent).await {
-            Ok(ready) => ready,
-            Err(why) => return Ok(Err(why)),
+        let timeout = match leaf.timeout().map(|timeout| async { timeout.period(&self.scope_of(unit, at).await) }) {
+            Some(timeout) => timeout.await.ok(),
+            None => None,
         };
-        let act = self.act(at, at.step.clone(), sent.attempt, command, timeout).await;
-        let became = self
-            .minding(at, sent.attempt, |notices| {
-                self.crew.fleet.ask(self.target(&at.host), Act { notices, boot: sent.boot.clone(), ..act })
+        let now = self.crew.recorder.state(|state| state.locked.get(&at.host).cloned()).await;
+        if let (None, Some(then), Some(now)) = (&sent.user, &sent.locked, now)
+            && then.login != now.login
+        {
+            let why = format!("it was sent as {}, and this login is {}", then.login, now.login);
+            self.record(Event::ReceiptRead {
+                at: at.clone(),
+                attempt: sent.attempt,
+                found: Found::Unasked { why: why.clone() },
             })
             .await?;
+            return Ok(Err(why));
+        }
+        // what it was does not matter any more, only as whom it was sent
+        let command = Command { sudo: sent.user.clone(), ..Command::shell("") };
+        let act = self.act(at, at.step.clone(), sent.attempt, command, timeout).await;
+        let boot = sent.locked.as_ref().map(|locked| locked.boot.clone());
+        let became = self
+            .minding(at, sent.attempt, |notices| {
+                self.crew.fleet.ask(self.target(&at.host), Act { notices, boot, ..act })
+            })
+            .await?;
+        let became = match became {
+            Ok(Became::NeverStarted) if sent.heard => {
+                Ok(Became::Gone { why: VANISHED.to_owned(), stdout: Vec::new(), stderr: Vec::new() })
+            }
+            became => became,
+        };
         let (found, became) = match became {
             Ok(became @ Became::Finished(_)) => (Found::Finished, Ok(became)),
             Ok(Became::NeverStarted) => (Found::NeverStarted, Ok(Became::NeverStarted)),
@@ -79,35 +106,6 @@ impl Stage<'_> {
         };
         self.record(Event::ReceiptRead { at: at.clone(), attempt: sent.attempt, found }).await?;
         Ok(became)
-    }
-
-    /// The command whose receipt is looked for, and its time.
-    async fn as_sent(
-        &self,
-        unit: &Unit,
-        leaf: &Leaf,
-        at: &StepHost,
-        sent: &Sent,
-    ) -> Result<(Command, Option<Period>), String> {
-        let LeafKind::Action(action @ (Action::Command(_) | Action::Copy { .. })) = &leaf.kind else {
-            return Err("it is no command any more".to_owned());
-        };
-        let scope = self.scope_of(unit, at).await;
-        let target = self.target(&at.host);
-        match super::attempt::ready(leaf, action, &scope, target) {
-            Ok((Deed::Command(command), timeout)) => {
-                let user = user_of(&command, target.user.as_deref());
-                if user == sent.user {
-                    return Ok((command, timeout));
-                }
-                let name = |user: &Option<String>| user.clone().unwrap_or_else(|| "ssh's own user".to_owned());
-                Err(format!("it was sent to run as {}, and would now run as {}", name(&sent.user), name(&user)))
-            }
-            Ok((Deed::Http { .. } | Deed::Manual(_) | Deed::Wait(_), _)) => {
-                Err("it was a command when it was sent".to_owned())
-            }
-            Err(error) => Err(error.to_string()),
-        }
     }
 
     /// Finds out what became of an undo whose end was not written, before anything else is decided about its step.
@@ -142,11 +140,6 @@ impl Stage<'_> {
 /// The receipt of a step's undo is its own: an undo is not the step.
 pub(super) fn undo_step(at: &StepHost) -> StepId {
     StepId::new(format!("{}/undo", at.step))
-}
-
-/// The user that a command runs as, where the plan names one.
-pub(super) fn user_of(command: &Command, login: Option<&str>) -> Option<String> {
-    command.sudo.as_deref().or(login).map(str::to_owned)
 }
 
 /// Both streams, one behind the other.

@@ -131,7 +131,7 @@ impl<'a> Locks<'a> {
         let mut hosts = Vec::new();
         for (host, answer) in there.into_iter().zip(answers) {
             match answer {
-                Ok(Lock::Taken { boot }) => hosts.push(LockedHost { host: host.clone(), boot }),
+                Ok(Lock::Taken { boot, login }) => hosts.push(LockedHost { host: host.clone(), boot, login }),
                 Ok(Lock::Refused(holder)) => {
                     self.give_back().await;
                     return Ok(Some((host.clone(), holder)));
@@ -156,9 +156,9 @@ impl<'a> Locks<'a> {
             return Ok(Ok(()));
         }
         match self.lock(host, held.is_some()).await {
-            Ok(Lock::Taken { boot }) => {
+            Ok(Lock::Taken { boot, login }) => {
                 if held.is_none() {
-                    let hosts = vec![LockedHost { host: host.clone(), boot }];
+                    let hosts = vec![LockedHost { host: host.clone(), boot, login }];
                     self.crew.recorder.record(Event::HostsLocked { hosts, left_out: Vec::new() }).await?;
                 }
                 Ok(Ok(()))

@@ -57,6 +57,13 @@ impl Stage<'_> {
     async fn learn_all(&self) -> Flow<HashMap<StepHost, Learned>> {
         self.go_on()?;
         let doubt = self.crew.recorder.state(RunState::in_doubt).await;
+        let known = |at: &&StepHost| self.plan().leaf(&at.step).is_some_and(|(unit, _)| unit.hosts.contains(&at.host));
+        if let Some(at) = doubt.iter().find(|at| !known(at)) {
+            let why = format!(
+                "{at} is in doubt, and the plan has it no more: look at the host, then `runbook resolve` says what became of it"
+            );
+            return Err(Halt::End(Ending::InDoubt, why));
+        }
         let asked = doubt.into_iter().filter_map(|at| {
             let (unit, leaf) = self.plan().leaf(&at.step)?;
             unit.hosts.contains(&at.host).then_some(async move {

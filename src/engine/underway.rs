@@ -24,7 +24,7 @@ impl Stage<'_> {
         command: Command,
         timeout: Option<Period>,
     ) -> Act {
-        let boot = self.crew.recorder.state(|state| state.locked.get(&at.host).cloned()).await;
+        let boot = self.crew.recorder.state(|state| state.locked.get(&at.host).map(|locked| locked.boot.clone())).await;
         Act {
             run: self.crew.run.clone(),
             step,
@@ -67,7 +67,7 @@ impl Stage<'_> {
 
     async fn notice(&self, at: &StepHost, attempt: u32, notice: Notice) -> Flow {
         self.record(match notice {
-            Notice::Lost { reason } => Event::ConnectionLost { at: at.clone(), reason },
+            Notice::Lost { reason, started } => Event::ConnectionLost { at: at.clone(), reason, started },
             Notice::Runs => Event::ReceiptRead { at: at.clone(), attempt, found: Found::Running },
             Notice::Regained { after } => Event::ConnectionRegained { at: at.clone(), after },
         })

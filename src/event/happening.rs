@@ -191,7 +191,7 @@ pub enum Event {
         kind: ActionKind,
         /// The exact command, secrets as placeholders.
         command: String,
-        /// The user it runs as on the host, where the plan names one: its receipt is in that user's home.
+        /// The user it runs as through sudo; none: the login user. Its receipt is in that user's home.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<String>,
     },
@@ -201,6 +201,9 @@ pub enum Event {
         at: StepHost,
         /// What is known of the action.
         reason: String,
+        /// Whether it was heard to start: then a receipt that is not there does not mean that it never did.
+        #[serde(default)]
+        started: bool,
     },
     /// The host answered again, and what became of the action is known.
     ConnectionRegained {
@@ -413,6 +416,9 @@ pub struct LockedHost {
     pub host: HostName,
     /// Its boot id at that time, which tells whether it was restarted since; `-` where it has none.
     pub boot: String,
+    /// The login's user and home there, `USER:HOME`: receipts are in that home.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub login: String,
 }
 
 /// A host that was not locked, or not unlocked.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::happening::{Event, Found, OverrideHow};
+use super::happening::{Event, Found, LockedHost, OverrideHow};
 use super::opening::{Opened, StepEntry};
 use super::outcome::{ActionEnd, FailureKind, Outcome};
 use crate::vocab::{HostName, Observation, StepHost, StepId};
@@ -183,11 +183,13 @@ pub struct Sent {
     pub attempt: u32,
     /// The first try of those that `retry` strings together.
     pub first: u32,
-    /// The user it runs as there, where the plan names one.
+    /// The user it runs as there through sudo.
     pub user: Option<String>,
-    /// The host's boot id then, where the run had locked it: after another boot nothing follows from a receipt that is
-    /// not there.
-    pub boot: Option<String>,
+    /// The host then, where the run had locked it: after another boot, or by another login, nothing follows from a receipt
+    /// that is not there.
+    pub locked: Option<LockedHost>,
+    /// It was heard to start.
+    pub heard: bool,
     /// Whether it is known what became of it: it ended, it never started, or nothing of it lives any more. As long as it
     /// is not, the action must not be sent again without asking the host.
     pub learned: bool,
@@ -287,8 +289,8 @@ pub struct RunState {
     pub stopped_rolls: BTreeMap<StepId, String>,
     /// Signals so far in this stretch.
     pub interrupts: u32,
-    /// The boot id of each host that was ever locked, as it was then; of the last time.
-    pub locked: BTreeMap<HostName, String>,
+    /// Each host that was ever locked, as it was the last time.
+    pub locked: BTreeMap<HostName, LockedHost>,
 }
 
 impl RunState {
@@ -386,10 +388,10 @@ impl RunState {
             }
             Event::StepStarted { at, attempt, user, .. } => {
                 self.turn(at, "step-started", &Turn::Start { attempt: *attempt })?;
-                let boot = self.locked.get(&at.host).cloned();
+                let locked = self.locked.get(&at.host).cloned();
                 let before = self.sent.get(at).filter(|_| self.retrying.remove(at));
                 let first = before.map_or(*attempt, |before| before.first);
-                let sent = Sent { attempt: *attempt, first, user: user.clone(), boot, learned: false };
+                let sent = Sent { attempt: *attempt, first, user: user.clone(), locked, heard: false, learned: false };
                 self.sent.insert(at.clone(), sent);
             }
             Event::RetryScheduled { at, .. } => {
@@ -407,6 +409,7 @@ impl RunState {
                     self.learned(at);
                 }
             }
+            Event::ConnectionLost { at, started: true, .. } => self.heard(at),
             Event::ReceiptRead { at, found, .. } => match found {
                 Found::NeverStarted => {
                     // what a person has settled stays settled, also where it has failed since
@@ -422,11 +425,12 @@ impl RunState {
                     self.learned(at);
                 }
                 Found::Finished | Found::Gone { .. } => self.learned(at),
-                Found::Running | Found::Unasked { .. } => {}
+                Found::Running => self.heard(at),
+                Found::Unasked { .. } => {}
             },
             Event::UndoStarted { at, .. } => {
                 let undo = self.undos.entry(at.clone()).or_default();
-                let boot = self.locked.get(&at.host).cloned();
+                let boot = self.locked.get(&at.host).map(|locked| locked.boot.clone());
                 *undo = Undos { started: undo.started + 1, boot, running: true };
             }
             Event::UndoEnded { at, .. } => {
@@ -443,7 +447,7 @@ impl RunState {
             Event::Ended { exit, why } => self.status = RunStatus::Ended { exit: *exit, why: why.clone() },
             Event::Abandoned { reason, .. } => self.status = RunStatus::Abandoned { reason: reason.clone() },
             Event::HostsLocked { hosts, .. } => {
-                self.locked.extend(hosts.iter().map(|locked| (locked.host.clone(), locked.boot.clone())));
+                self.locked.extend(hosts.iter().map(|locked| (locked.host.clone(), locked.clone())));
             }
             // told to people and kept for the record; nothing follows from them
             Event::LockRefused { .. }
@@ -460,7 +464,7 @@ impl RunState {
             | Event::BatchStarted { .. }
             | Event::PauseStarted { .. }
             | Event::RollEnded { .. }
-            | Event::ConnectionLost { .. }
+            | Event::ConnectionLost { started: false, .. }
             | Event::ConnectionRegained { .. }
             | Event::Observed { .. }
             | Event::CheckJudged { .. }
@@ -489,6 +493,12 @@ impl RunState {
         if let Some(sent) = self.sent.get_mut(at).filter(|sent| sent.attempt > sent.first) {
             sent.first += 1;
             self.retrying.insert(at.clone());
+        }
+    }
+
+    fn heard(&mut self, at: &StepHost) {
+        if let Some(sent) = self.sent.get_mut(at) {
+            sent.heard = true;
         }
     }
 

@@ -215,7 +215,7 @@ impl Narrator {
                 }
                 told
             }
-            Event::ConnectionLost { at: place, reason } => {
+            Event::ConnectionLost { at: place, reason, .. } => {
                 vec![
                     Told::new(format!("the connection was lost ({reason}); connecting again"))
                         .at(place)

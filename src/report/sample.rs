@@ -626,7 +626,7 @@ pub(crate) fn locks() -> Tape {
         says: "the lock of va-web01, held by denise".to_owned(),
         left: Period::seconds(600),
     });
-    let locked = |host: &HostName| LockedHost { host: host.clone(), boot: "-".to_owned() };
+    let locked = |host: &HostName| LockedHost { host: host.clone(), boot: "-".to_owned(), login: String::new() };
     let away = Unlocked { host: HostName::new("va-web03"), why: "unreachable: timed out".to_owned() };
     let hosts = hosts(&["va-web01", "va-web02"]);
     tape.later(10_000).event(Event::HostsLocked { hosts: hosts.iter().map(locked).collect(), left_out: vec![away] });

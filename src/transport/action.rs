@@ -123,7 +123,7 @@ impl<'a, C: Carrier> Action<'a, C> {
                 Watched::Told(told) => told,
                 Watched::Halt(why) => return self.halt(exchange, what, why).await,
             };
-            let started = exchange.group.is_some();
+            let started = exchange.group.is_some() || matches!(what, What::Follow);
             match (told, what) {
                 (Progress::Exited(status), _) => return Ok(Became::Finished(exchange.finished(Ended::Exited(status)))),
                 (Progress::Lost(loss), _) => return Ok(self.loss(loss)),
@@ -143,9 +143,9 @@ impl<'a, C: Carrier> Action<'a, C> {
                 }
                 (Progress::Unsent | Progress::Started | Progress::Broken, _) => {}
             }
-            let reason = if started || matches!(what, What::Follow) { "it was running" } else { "it may have started" };
+            let reason = if started { "it was running" } else { "it may have started" };
             let since = *since.get_or_insert_with(Instant::now);
-            (self.act.notices)(Notice::Lost { reason: reason.to_owned() });
+            (self.act.notices)(Notice::Lost { reason: reason.to_owned(), started });
             what = match what {
                 What::Act | What::ActOrFollow if !started => What::ActOrFollow,
                 What::Act | What::ActOrFollow | What::Follow => What::Follow,
@@ -300,6 +300,7 @@ impl<'a, C: Carrier> Action<'a, C> {
         let why = match loss {
             Loss::Never => return Became::NeverStarted,
             Loss::Gone => "it ended, and nobody is left who could say how: its wrapper was killed",
+            Loss::Missing => "its receipt is not there any more: it had started, and may still run",
             Loss::Rebooted => "its host was booted in the middle of it",
         };
         let written = self.gathered.take();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::left::LeftRun;
+use super::left::{LeftRun, Written};
 use crate::model::Target;
 use crate::vocab::{Command, Holder, HttpRequest, Loss, Period, RunId, StepId, TcpTalk};
 
@@ -85,6 +85,8 @@ pub enum Notice {
     Lost {
         /// What is known.
         reason: String,
+        /// Whether it was heard to start.
+        started: bool,
     },
     /// What was asked about still runs, and is waited for.
     Runs,
@@ -257,6 +259,8 @@ pub enum Lock {
     Taken {
         /// The host's boot id, `-` where it has none.
         boot: String,
+        /// The login's user and home there, `USER:HOME`.
+        login: String,
     },
     /// Another run holds it.
     Refused(Holder),
@@ -293,7 +297,7 @@ pub trait Inspect: Send + Sync {
         run: &'a RunId,
         step: &'a StepId,
         attempt: u32,
-    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>>;
+    ) -> Pending<'a, Result<Written, Fault>>;
 }
 
 /// The capability to change.

@@ -52,6 +52,8 @@ pub enum Loss {
     Gone,
     /// Its host was booted since.
     Rebooted,
+    /// It had started, and its receipt is not there any more.
+    Missing,
 }
 
 /// The process group of a running command.
@@ -167,6 +169,7 @@ fn parse(text: &[u8]) -> Option<Line> {
             "never" => Some(Line::Lost(Loss::Never)),
             "gone" => Some(Line::Lost(Loss::Gone)),
             "rebooted" => Some(Line::Lost(Loss::Rebooted)),
+            "missing" => Some(Line::Lost(Loss::Missing)),
             _ => None,
         },
         "start" => {

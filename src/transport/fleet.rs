@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen};
-use super::left::LeftRun;
+use super::left::{LeftRun, Written};
 use super::local::Local;
 use super::ssh::Ssh;
 use crate::model::Target;
@@ -97,7 +97,7 @@ impl Inspect for Fleet {
         run: &'a RunId,
         step: &'a StepId,
         attempt: u32,
-    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>> {
+    ) -> Pending<'a, Result<Written, Fault>> {
         self.way(target).written(target, sudo, run, step, attempt)
     }
 }

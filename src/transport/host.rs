@@ -12,7 +12,7 @@ use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Lock, Lo
 use super::conduct;
 use super::dial::{Dial, dial};
 use super::http::{self, Failure};
-use super::left::LeftRun;
+use super::left::{LeftRun, Written};
 use super::stop;
 use super::wrapper::{Bootstrap, Errand};
 use super::{left, lock, nonce, receipt, tcp};
@@ -119,9 +119,9 @@ pub(super) async fn written<D: Dial>(
     run: &RunId,
     step: &StepId,
     attempt: u32,
-) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+) -> Result<Written, Fault> {
     let written = told(host, sudo, &left::output(run, step, attempt), WRITTEN).await?;
-    Ok((written.stdout, written.stderr))
+    Ok(Written { stdout: written.stdout, stderr: written.stderr })
 }
 
 /// Removes what a run has left.

@@ -46,12 +46,14 @@ pub(super) fn guard(run: &RunId, step: &str) -> String {
     // a record that is being replaced may be missed by one look, and one that was removed may be made again for a moment by
     // whoever was slow: only the highest is good, also behind its reading, and only what three looks say is believed
     format!(
-        r#"rb_ld={FOLDER};rb_lb=${{rb_b:--}};[ "$rb_lb" != - ] || {{ read -r rb_lb </proc/sys/kernel/random/boot_id; }} 2>/dev/null;rb_lm=$rb_ld/busy.{run}.$rb_lb.$$.${{rb_t:-0}}.${{rb_g:-$$}};if ! [ -d "$rb_ld" ] || [ -h "$rb_ld" ];then rb_gone lease:free;fi;set -C;{{ printf '%s .\n' {step} >"$rb_lm"; }} 2>/dev/null || rb_gone lease:full;set +C;rb_ln=0;while :;do for rb_lf in "$rb_ld"/{RECORDS};do :;done;rb_lv=;rb_ls=free;rb_lr=;rb_lw=;[ -f "$rb_lf" ] && {{ read -r rb_lv rb_ls rb_lr rb_lo rb_lx rb_ll rb_lw <"$rb_lf"; }} 2>/dev/null;{{ read -r rb_lu rb_lz </proc/uptime; }} 2>/dev/null || rb_lu=$(date +%s);[ "$rb_lo" = "$rb_lb" ] || rb_lx=$rb_ll;case "$rb_lv $rb_ls $rb_lr $rb_lw" in "1 held {run} "*" .") if [ "${{rb_lu%%.*}}" -gt "$rb_lx" ];then rb_ls=expired;else for rb_lz in "$rb_ld"/{RECORDS};do :;done;[ "$rb_lz" != "$rb_lf" ] || break;fi;esac;rb_ln=$((rb_ln+1));[ "$rb_ln" -lt 3 ] || {{ {RETIRE}rb_gone "lease:$rb_ls $rb_lr $rb_lw"; }};done;"#
+        r#"rb_ld={FOLDER};rb_lb=${{rb_b:--}};[ "$rb_lb" != - ] || {{ read -r rb_lb </proc/sys/kernel/random/boot_id; }} 2>/dev/null;rb_lm=$rb_ld/busy.{run}.$rb_lb.$$.${{rb_t:-0}}.${{rb_g:-$$}};if ! [ -d "$rb_ld" ] || [ -h "$rb_ld" ];then rb_gone lease:free;fi;set -C;{{ true >"$rb_lm"; }} 2>/dev/null || rb_gone lease:full;exec 6>>"$rb_lm";set +C;{{ printf '%s .\n' {step} >&6; }} 2>/dev/null || rb_gone lease:full;rb_ln=0;while :;do for rb_lf in "$rb_ld"/{RECORDS};do :;done;rb_lv=;rb_ls=free;rb_lr=;rb_lw=;[ -f "$rb_lf" ] && {{ read -r rb_lv rb_ls rb_lr rb_lo rb_lx rb_ll rb_lw <"$rb_lf"; }} 2>/dev/null;{{ read -r rb_lu rb_lz </proc/uptime; }} 2>/dev/null || rb_lu=$(date +%s);[ "$rb_lo" = "$rb_lb" ] || rb_lx=$rb_ll;case "$rb_lv $rb_ls $rb_lr $rb_lw" in "1 held {run} "*" .") if [ "${{rb_lu%%.*}}" -gt "$rb_lx" ];then rb_ls=expired;else for rb_lz in "$rb_ld"/{RECORDS};do :;done;[ "$rb_lz" != "$rb_lf" ] || break;fi;esac;rb_ln=$((rb_ln+1));[ "$rb_ln" -lt 3 ] || {{ {RETIRE}rb_gone "lease:$rb_ls $rb_lr $rb_lw"; }};done;"#
     )
 }
 
-/// Shell text for when the action's command has ended. (`:` would end the shell where the mark cannot be written.)
-pub(super) const RETIRE: &str = r#"{ true >"$rb_lm"; } 2>/dev/null;"#;
+/// Shell text for when the action's command has ended: the mark is emptied. Through the descriptor it was made with, never
+/// by its name: in a folder of somebody hostile another file could have that by now. (`:` would end the shell where it
+/// cannot be written.)
+pub(super) const RETIRE: &str = "{ true >/proc/$$/fd/6; } 2>/dev/null;exec 6>&-;";
 
 /// The reason of [`guard`]'s refusal in words; any other reason as it is.
 pub(super) fn told(reason: &str) -> String {

@@ -130,7 +130,7 @@ fn renewal(run: &RunId) -> Claim {
 }
 
 fn is_taken(lock: &Lock) -> bool {
-    matches!(lock, Lock::Taken { boot } if *boot == this_boot())
+    matches!(lock, Lock::Taken { boot, .. } if *boot == this_boot())
 }
 
 fn this_boot() -> String {

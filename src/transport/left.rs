@@ -36,6 +36,15 @@ pub struct LeftReceipt {
     pub stderr: u64,
 }
 
+/// What an action has written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// On stdout.
+    pub stdout: Vec<u8>,
+    /// On stderr.
+    pub stderr: Vec<u8>,
+}
+
 /// What became of an action, as far as its receipt tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {

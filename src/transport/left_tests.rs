@@ -128,7 +128,7 @@ async fn whatever_lies_there_a_line_is_a_line() {
         lay(&shell, "a b $(id).1.start", b"withdrawn .\n");
         lay(&shell, "\x1b[31m.1.start", b"\xff\xfe\0 .\n");
         lay(&shell, "glob.1.start", b"* * * * * * .\n");
-        lay(&shell, "long.1.start", &[b'9'; 100_000]);
+        lay(&shell, "long.1.start", &vec![b'9'; 100_000]);
         fs::create_dir(shell.receipts().join("folder.1.start")).unwrap();
         fs::create_dir(shell.receipts().with_file_name("20261122T031500Z-zzzzzzzz")).unwrap();
         fs::create_dir(shell.receipts().with_file_name("2\nrun 3")).unwrap();

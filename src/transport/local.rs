@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen};
 use super::channel::{Carrier, Channel, Priority};
 use super::host::{self, Left};
-use super::left::LeftRun;
+use super::left::{LeftRun, Written};
 use super::wrapper::Bootstrap;
 use crate::model::Target;
 use crate::vocab::{Holder, HttpRequest, Period, RunId, StepId};
@@ -50,7 +50,7 @@ impl Inspect for Local {
         run: &'a RunId,
         step: &'a StepId,
         attempt: u32,
-    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>> {
+    ) -> Pending<'a, Result<Written, Fault>> {
         Box::pin(host::written(&Here, sudo, run, step, attempt))
     }
 }

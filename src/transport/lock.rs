@@ -167,7 +167,7 @@ pub(super) fn take(claim: &Claim) -> String {
     {may}
     add "1 held $me $b $((up + {seconds})) {seconds} {since} {operator} {admin_host} {runbook} - - ." || continue
     prune
-    printf 'taken %s\n' "$b"
+    printf 'taken %s %s\n' "$b" "${{LOGNAME:-${{USER:-?}}}}:$HOME"
     exit 0
 {TOO_MANY}"#,
         functions = functions(ENTER, REMOVE),
@@ -243,7 +243,10 @@ pub(super) fn taken(answer: &str) -> Result<Lock, String> {
     let answer = answer.trim_end();
     let (word, rest) = answer.split_once(' ').unwrap_or((answer, ""));
     match word {
-        "taken" => Ok(Lock::Taken { boot: rest.to_owned() }),
+        "taken" => {
+            let (boot, login) = rest.split_once(' ').unwrap_or((rest, ""));
+            Ok(Lock::Taken { boot: boot.to_owned(), login: crate::vocab::neutral::one_line(login) })
+        }
         "lost" => Ok(Lock::Lost(Record::parse(rest).map_or(Loss::Gone, Record::loss))),
         _ => match holder(answer)? {
             Some(holder) => Ok(Lock::Refused(holder)),

@@ -50,7 +50,7 @@ pub use capability::{
     OutputSink, Pending, Probe, Seen, Stream,
 };
 pub use fleet::{Fleet, Settings};
-pub use left::{Fate, LeftReceipt, LeftRun};
+pub use left::{Fate, LeftReceipt, LeftRun, Written};
 pub use local::Local;
 pub use scripted::Scripted;
 pub use ssh::Ssh;

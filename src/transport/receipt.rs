@@ -11,7 +11,7 @@
 //!   sure that it stays so. Lines are only ever appended; without its final ` .` one is not whole. The wrapper reads its
 //!   line back before anything starts.
 //! * `NAME.out` and `NAME.err`, what the command writes. It never waits for whoever reads them.
-//! * `NAME.exit`, when it ended: `STATUS UPTIME .`. Or `refused .`: the wrapper thought better of it, nothing ran.
+//! * `NAME.exit`, a line of blanks until it ended: `STATUS UPTIME .`. Or `refused .`: the wrapper thought better of it, nothing ran.
 //!
 //! What can be told from them, whenever either side died: *never started* (no start, and now there never will be one),
 //! *running*, *finished with N*, *gone* (no end was written and nothing of it lives) and *gone with the host's reboot*.
@@ -82,7 +82,7 @@ pub fn read(start: Option<&[u8]>, exit: Option<&[u8]>) -> Marks {
 /// The first line, if it is whole.
 fn whole_line(bytes: &[u8]) -> Option<&str> {
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    std::str::from_utf8(line).ok().filter(|line| line.ends_with(" ."))
+    std::str::from_utf8(line).ok().map(|line| line.trim_end_matches(' ')).filter(|line| line.ends_with(" ."))
 }
 
 fn start_of(line: &str) -> Option<Start> {
@@ -113,9 +113,11 @@ impl Receipt {
         format!("{}rb_f=$rb_d/{};", locate_run(&self.run, otherwise), shell_word(&self.name))
     }
 
-    /// Shell text: refuses a second start, makes the directory.
+    /// Shell text: refuses a second start, makes the directory, and room for the end: it is written over blanks, so that
+    /// a disk that the command filled cannot keep it out.
     pub(super) const MAKE_ROOM: &str = "if [ -e \"$rb_f.start\" ];then rb_no 'it was started before: its receipt is on the host';fi;\
-         [ -d \"$rb_d\" ] || (umask 077;mkdir -p \"$rb_d\") || rb_no 'no receipt could be written';";
+         [ -d \"$rb_d\" ] || (umask 077;mkdir -p \"$rb_d\") || rb_no 'no receipt could be written';\
+         set -C;{ printf '%64s\\n' '' >\"$rb_f.exit\"; } 2>/dev/null || [ -s \"$rb_f.exit\" ] || rb_no 'no receipt could be written';set +C;";
 
     /// Shell text: the mark that it starts, and the files for its output; or a refusal. Defines `rb_gone`, which
     /// refuses what has its mark already.
@@ -128,7 +130,7 @@ impl Receipt {
              {{ :;}} >\"$rb_f.start\" || rb_no 'no receipt could be written';set +C;\
              printf '%s %s %s %s %s %s .\\n' $$ \"$rb_g\" \"$rb_b\" {} \"$rb_t\" \"$rb_u\" >>\"$rb_f.start\" \
              || rb_no 'no receipt could be written';\
-             rb_gone() {{ printf 'refused .\\n' >\"$rb_f.exit\";rb_no \"$1\"; }};\
+             rb_gone() {{ printf 'refused .' 1<>\"$rb_f.exit\";rb_no \"$1\"; }};\
              read -r rb_s rb_l <\"$rb_f.start\";[ \"$rb_s\" = $$ ] || rb_no 'it was withdrawn';\
              {{ :;}} >\"$rb_f.out\" && {{ :;}} >\"$rb_f.err\" || rb_gone 'no room for its output';",
             SystemClock.now().as_second()
@@ -141,14 +143,14 @@ impl Receipt {
         let name = shell_word(&self.name);
         format!(
             "{}rb_f=$rb_d/{name};read -r rb_u rb_s </proc/uptime;\
-             [ -s \"$rb_f.exit\" ] || printf '137 %s .\\n' \"${{rb_u:-0}}\" >\"$rb_f.exit\";",
+             rb_1=;read -r rb_1 <\"$rb_f.exit\";case $rb_1 in *' .');;*) printf '137 %s .' \"${{rb_u:-0}}\" 1<>\"$rb_f.exit\";;esac;",
             locate_run(&self.run, otherwise)
         )
     }
 
     /// Shell text: the end, with the status in `rb_x`. That it cannot be written is no failure of the command.
     pub(super) const MARK_EXIT: &str =
-        r#"read -r rb_u rb_s </proc/uptime;printf '%s %s .\n' "$rb_x" "$rb_u" >"$rb_f.exit";"#;
+        r#"read -r rb_u rb_s </proc/uptime;printf '%s %s .' "$rb_x" "$rb_u" 1<>"$rb_f.exit";"#;
 
     /// Shell text: makes sure that the action, of which nothing is there, never starts. `boot`: the host's boot when it
     /// was sent; another one now may have taken the receipt with it.
@@ -161,7 +163,7 @@ impl Receipt {
 /// Shell text: `rb_line FILE` reads a mark's line into `rb_1`, `rb_whole` says whether it is whole, `rb_alive` with the words
 /// of a start mark whether anything lives of what started then (`rb_b` is the host's boot now).
 pub(super) const MARKS: &str = r#"
-    rb_line() { rb_1=;[ -e "$1" ] && IFS= read -r rb_1 <"$1"; };
+    rb_line() { rb_1=;[ -e "$1" ] && read -r rb_1 <"$1"; };
     rb_whole() { case $rb_1 in *' .') return 0;;esac;return 1; };
     rb_alive() {
         [ "$3" = "$rb_b" ] || return 1;
@@ -218,9 +220,16 @@ pub(super) const FOLLOW: &str = r#"
     else rb_lost rebooted;fi;
 "#;
 
-/// Shell text that sets `rb_d` to the folder of a run.
+/// Shell text that sets `rb_d` to the folder of a run: where it is there already, for a home may become writable, or not
+/// writable, in the middle of a run.
 fn locate_run(run: &RunId, otherwise: &str) -> String {
-    format!("{}rb_d=$rb_d/{};", locate_all(otherwise), run.as_str())
+    let all = locate_all(otherwise);
+    format!(
+        "rb_d=/var/tmp/runbook-${{LOGNAME:-$USER}};\
+         if [ -d \"$HOME/{FOLDER}/{run}\" ];then rb_d=$HOME/{FOLDER};\
+         elif [ -d \"$rb_d/{run}\" ] && [ -O \"$rb_d\" ] && ! [ -h \"$rb_d\" ];then :;else {all}fi;\
+         rb_d=$rb_d/{run};"
+    )
 }
 
 /// Shell text that sets `rb_d` to the folder of all runs. In `/var/tmp` it could be somebody else's trap: then it does
@@ -237,4 +246,49 @@ pub(super) fn locate_all(otherwise: &str) -> String {
 /// Shell text that removes a run's receipts.
 pub(super) fn remove(run: &RunId) -> String {
     format!("{}rm -rf \"$rb_d\"", locate_run(run, "exit 1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: &str = "77 77 11111111-2222 1795300000 99 3.00 .\n";
+
+    #[test]
+    fn a_name_is_its_actions() {
+        for (step, attempt) in [("act", 1), ("outer/inner/undo", 12)] {
+            assert_eq!(named(&name(&StepId::new(step), attempt)), (StepId::new(step), attempt));
+        }
+        assert_eq!(named("no-try"), (StepId::new("no-try"), 0));
+    }
+
+    #[test]
+    fn only_whole_first_lines_count() {
+        let marks = |start: &str, exit: &str| {
+            let there = |text: &str| (!text.is_empty()).then(|| text.as_bytes().to_vec());
+            read(there(start).as_deref(), there(exit).as_deref())
+        };
+        let started = Marks::Started(Start {
+            boot: "11111111-2222".to_owned(),
+            sent: Timestamp::from_second(1_795_300_000).unwrap(),
+        });
+        let withdrawn_late = format!("{START}withdrawn .\n");
+        for (start, exit, wanted) in [
+            (START, "", started.clone()),
+            (&withdrawn_late, "", started.clone()),
+            // the end is being written
+            (START, "3 9.0", started),
+            (START, "3 9.00 .\n", Marks::Ended(3)),
+            (START, "refused .\n", Marks::NeverStarted),
+            ("withdrawn .\n", "3 9.00 .\n", Marks::NeverStarted),
+            // appended to a line that was cut
+            ("77 77 1111withdrawn .\n", "", Marks::NeverStarted),
+            ("77 77 1111", "", Marks::Unclear),
+            ("", "3 9.00 .\n", Marks::Unclear),
+            (START, "three 9.00 .\n", Marks::Unclear),
+            ("1 2 .\n", "", Marks::Unclear),
+        ] {
+            assert_eq!(marks(start, exit), wanted, "{start:?} {exit:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect,
 use super::connection::Connections;
 use super::fleet::Settings;
 use super::host::{self, Left};
-use super::left::LeftRun;
+use super::left::{LeftRun, Written};
 use crate::model::Target;
 use crate::vocab::{Holder, HttpRequest, Period, RunId, StepId};
 
@@ -65,7 +65,7 @@ impl Inspect for Ssh {
         run: &'a RunId,
         step: &'a StepId,
         attempt: u32,
-    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>> {
+    ) -> Pending<'a, Result<Written, Fault>> {
         Box::pin(async move { host::written(&self.connections.to(target)?, sudo, run, step, attempt).await })
     }
 }

@@ -79,12 +79,12 @@ pub(super) async fn run<C: Carrier>(
 
 fn text(group: &Group, grace: Duration, receipt: Option<&Receipt>) -> String {
     let rounds = |time: Duration| time.as_millis() / STEP.as_millis();
-    // `kill -0` also finds zombies, which some containers never bury; the process table tells them apart
+    // the process table, for `kill -0` finds zombies, which some containers never bury, and does not tell a group that is
+    // gone from one of another user (a command that called sudo itself)
     format!(
         r#"set +e
 alive() {{
-    kill -0 -{id} 2>/dev/null || return 1
-    [ -r /proc/self/stat ] || return 0
+    [ -r /proc/self/stat ] || {{ kill -0 -{id} 2>/dev/null; return; }}
     for f in /proc/[0-9]*/stat; do
         {{ read -r s <"$f"; }} 2>/dev/null || continue
         set -- ${{s##*) }}
@@ -103,8 +103,7 @@ gone_within() {{
 kill -TERM -{id} 2>/dev/null
 if ! gone_within {patience}; then
     kill -KILL -{id} 2>/dev/null
-    gone_within {killed}
-    {mark}
+    gone_within {killed} && {mark}
 fi
 if alive; then echo alive; else echo gone; fi
 "#,

@@ -171,7 +171,7 @@ impl Errand {
     /// Tells what becomes of the action of `receipt`, which was heard to start, from `seen` bytes of stdout and stderr on.
     pub(super) fn follow(nonce: String, receipt: &Receipt, seen: (usize, usize)) -> Self {
         let (locate, follow) = (receipt.locate(), follow(seen));
-        let body = format!("{locate}{DEFINE_LOST}[ -s \"$rb_f.start\" ] || rb_lost gone;{follow}");
+        let body = format!("{locate}{DEFINE_LOST}[ -s \"$rb_f.start\" ] || rb_lost missing;{follow}");
         Self { nonce, body, input: Vec::new(), input_free: true }
     }
 
@@ -241,7 +241,7 @@ fn action(command: &Command, guard: &str) -> (String, Vec<u8>) {
     let (before, subshell) = subshell(command);
     let _ = write!(
         text,
-        "{before}exec 3>&2 2>/dev/null;{feed}{subshell} >>\"$rb_f.out\" 2>>\"$rb_f.err\" 3>&- 4<&- 5<&-{from};rb_x=$?;"
+        "{before}exec 3>&2 2>/dev/null;{feed}{subshell} >>\"$rb_f.out\" 2>>\"$rb_f.err\" 3>&- 4<&- 5<&- 6>&-{from};rb_x=$?;"
     );
     text.push_str(Receipt::MARK_EXIT);
     if !guard.is_empty() {

@@ -29,7 +29,7 @@ const SHAPES: [[&[usize]; 2]; 3] = [
 /// The host that both want in every shape.
 const BOTH: usize = 1;
 
-/// One round: how often both want it, and which way.
+/// One round; everything about it follows from its number.
 #[derive(Clone, Copy)]
 struct Round {
     number: usize,

@@ -351,7 +351,7 @@ fn all_done(world: &World<'_>) -> Result<(), String> {
 /// What a good end leaves behind: nothing.
 fn left_behind(world: &World<'_>) -> Result<(), String> {
     let locks: Vec<_> = world.case.hosts().into_iter().filter_map(|host| world.fleet.lock_of(host)).collect();
-    let receipts = world.fleet.receipts();
+    let receipts = world.fleet.receipts_kept();
     if locks.is_empty() && receipts.is_empty() { Ok(()) } else { Err(format!("left behind: {locks:?} {receipts:?}")) }
 }
 

@@ -47,7 +47,7 @@ impl Tale {
         }
         let holders = hosts.iter().filter_map(|host| Some(((*host).to_owned(), fleet.lock_of(host)?.words())));
         tale.locks.extend(holders);
-        tale.receipts = fleet.receipts();
+        tale.receipts = fleet.receipts_kept();
         tale
     }
 

@@ -202,7 +202,7 @@ pub(super) fn every_event() -> Vec<Event> {
         Event::Opened(Box::new(opened(run(1)))),
         Event::Resumed(Box::new(resumed())),
         Event::HostsLocked {
-            hosts: vec![LockedHost { host: HostName::new("jobs01"), boot: "-".into() }],
+            hosts: vec![LockedHost { host: HostName::new("jobs01"), boot: "-".into(), login: "root:/root".into() }],
             left_out: vec![Unlocked { host: HostName::new("jobs02"), why: "unreachable".into() }],
         },
         Event::LockRefused { host: HostName::new("jobs01"), holder: holder(), wait: Some(Period::seconds(60)) },
@@ -227,7 +227,7 @@ pub(super) fn every_event() -> Vec<Event> {
         started(),
         acted("out"),
         Event::RetryScheduled { at: here(), why: "exit 1".into(), delay: Period::seconds(3) },
-        Event::ConnectionLost { at: here(), reason: "it was running".into() },
+        Event::ConnectionLost { at: here(), reason: "it was running".into(), started: true },
         Event::ConnectionRegained { at: here(), after: Period::seconds(4) },
         Event::ReceiptRead { at: here(), attempt: 1, found: Found::Gone { why: "killed".into() } },
         Event::Observed { at: here(), observation: observation(), show: vec!["pid".into()] },

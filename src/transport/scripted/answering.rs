@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::capability::{
     Act, Became, Claim, Ended, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Probe, Seen, Stream,
 };
-use super::super::left::{Fate, LeftRun};
+use super::super::left::{Fate, LeftRun, Written};
 use super::answer::After;
 use super::receipts::{Receipt, ended};
 use super::{Call, Kind, Scripted};
@@ -157,7 +157,7 @@ impl Inspect for Scripted {
         run: &'a RunId,
         step: &'a StepId,
         attempt: u32,
-    ) -> Pending<'a, Result<(Vec<u8>, Vec<u8>), Fault>> {
+    ) -> Pending<'a, Result<Written, Fault>> {
         Box::pin(async move {
             self.script().calls.push(Call::new(target, Kind::Receipts, None, "written".to_owned()));
             self.reachable(target)?;

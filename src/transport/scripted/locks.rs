@@ -92,7 +92,7 @@ impl Script {
             running: false,
         };
         self.locks.records.insert(host.clone(), Record::Held(holder, Instant::now() + claim.length.get()));
-        Lock::Taken { boot: format!("boot-of-{host}") }
+        Lock::Taken { boot: format!("boot-of-{host}"), login: String::new() }
     }
 
     pub(super) fn unlock(&mut self, host: &HostName, run: &RunId) {

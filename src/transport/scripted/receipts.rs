@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::super::capability::{Act, Ended, Fault, Finished};
-use super::super::left::{Fate, LeftReceipt, LeftRun};
+use super::super::left::{Fate, LeftReceipt, LeftRun, Written};
 use super::answer::After;
 use super::{Answer, Call, Scripted};
 use crate::model::Target;
@@ -33,7 +33,7 @@ pub(super) enum Receipt {
 
 impl Scripted {
     /// The receipts that are on the hosts now, each as `step@host#attempt`, sorted.
-    pub fn receipts(&self) -> Vec<String> {
+    pub fn receipts_kept(&self) -> Vec<String> {
         let script = self.script();
         let mut names: Vec<String> =
             script.receipts.keys().map(|(host, _, step, attempt)| format!("{step}@{host}#{attempt}")).collect();
@@ -119,10 +119,10 @@ impl Scripted {
     }
 
     /// What an action has written.
-    pub(super) fn written_by(&self, target: &Target, run: &RunId, step: &StepId, attempt: u32) -> (Vec<u8>, Vec<u8>) {
+    pub(super) fn written_by(&self, target: &Target, run: &RunId, step: &StepId, attempt: u32) -> Written {
         let name = (target.name.clone(), run.clone(), step.clone(), attempt);
         let finished = self.script().receipts.get(&name).and_then(Receipt::finished);
-        finished.map(|done| (done.stdout, done.stderr)).unwrap_or_default()
+        finished.map(|done| Written { stdout: done.stdout, stderr: done.stderr }).unwrap_or_default()
     }
 
     /// Forgets the receipts of `run` on `target`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::super::capability::{Act, Ended, Fault, Finished, Inspect as _, Look, Operate as _, Probe, Seen};
+use super::super::left::{Fate, LeftReceipt};
 use super::{Answer, Kind, Matcher, Scripted};
 use crate::model::Target;
 use crate::vocab::{Command, HostName, Period, StepId};
@@ -78,4 +79,31 @@ async fn time_and_cancelling_are_kept() {
     let host = target("a");
     let (done, ()) = tokio::join!(fleet.act(&host, act), async { cancel.cancel() });
     assert_eq!(done.unwrap().ended, Ended::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_actions_left_is_there_until_it_is_collected() {
+    let fleet = Scripted::new()
+        .everywhere("ends", Answer::exit(3).stdout("word\n"))
+        .everywhere("runs", Answer::exit(0).after(Duration::from_secs(30)));
+    let (a, run) = (target("a"), act("ends", "ends").run);
+    fleet.act(&a, act("ends", "ends")).await.unwrap();
+    let acting = tokio::spawn({
+        let fleet = fleet.clone();
+        async move { fleet.act(&target("a"), act("runs", "runs")).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let left = fleet.receipts(&a, None, None).await.unwrap();
+    let fates: Vec<(&str, &str)> = left[0].receipts.iter().map(|left| (left.step.as_str(), left.fate.word())).collect();
+    assert_eq!(fates, [("ends", "finished"), ("runs", "running")]);
+    assert!(matches!(left[0].receipts[0], LeftReceipt { fate: Fate::Finished(3), stdout: 5, .. }));
+    assert_eq!(fleet.receipts(&target("b"), None, None).await.unwrap(), []);
+    let written = fleet.written(&a, None, &run, &StepId::new("ends"), 1).await.unwrap();
+    assert_eq!(written.stdout, b"word\n");
+    assert!(matches!(fleet.collect(&a, None, &run).await, Err(Fault::NotStarted { .. })));
+    acting.await.unwrap().unwrap();
+    fleet.collect(&a, None, &run).await.unwrap();
+    assert_eq!(fleet.receipts(&a, None, Some(&run)).await.unwrap(), []);
+    fleet.goes_down("a", "no power");
+    assert!(matches!(fleet.receipts(&a, None, None).await, Err(Fault::Unreachable { .. })));
 }
