@@ -6,7 +6,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it does not go on")]
 #![expect(unreachable_pub, reason = "one test of several files")]
-#![expect(clippy::print_stdout, reason = "how much was tried is worth knowing")]
 
 #[path = "scripted/case.rs"]
 mod case;
