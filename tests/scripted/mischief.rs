@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use runbook::model::Target;
 use runbook::transport::{
-    Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Scripted, Seen,
+    Act, Became, Claim, Fault, Finished, HttpReply, Inspect, LeftRun, Lock, Look, Operate, Pending, Scripted, Seen,
+    Written,
 };
-use runbook::vocab::{Holder, HttpRequest, Period, RunId};
+use runbook::vocab::{Holder, HttpRequest, Period, RunId, StepId};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -175,6 +176,26 @@ impl Inspect for Mischief {
     fn locked<'a>(&'a self, target: &'a Target) -> Pending<'a, Result<Option<Holder>, Fault>> {
         self.fleet.locked(target)
     }
+
+    fn receipts<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: Option<&'a RunId>,
+    ) -> Pending<'a, Result<Vec<LeftRun>, Fault>> {
+        self.fleet.receipts(target, sudo, run)
+    }
+
+    fn written<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+        step: &'a StepId,
+        attempt: u32,
+    ) -> Pending<'a, Result<Written, Fault>> {
+        self.fleet.written(target, sudo, run, step, attempt)
+    }
 }
 
 impl Operate for Mischief {
@@ -211,6 +232,15 @@ impl Operate for Mischief {
         reason: &'a str,
     ) -> Pending<'a, Result<Option<Holder>, Fault>> {
         self.fleet.break_lock(target, by, reason)
+    }
+
+    fn collect<'a>(
+        &'a self,
+        target: &'a Target,
+        sudo: Option<&'a str>,
+        run: &'a RunId,
+    ) -> Pending<'a, Result<(), Fault>> {
+        self.fleet.collect(target, sudo, run)
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

@@ -402,7 +402,7 @@ fn once_each(world: &World<'_>) -> Result<(), String> {
 /// Runs so many of what `strategy` gives through `test`.
 fn tried<S: Strategy>(strategy: &S, test: impl Fn(S::Value) -> Result<(), String>) {
     #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
-    let cases = std::env::var("SCRIPTED_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
+    let cases = std::env::var("SCRIPTED_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome = runner.run(strategy, |value| test(value).map_err(TestCaseError::fail));

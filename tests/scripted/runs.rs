@@ -33,13 +33,13 @@ macro_rules! disturbed {
 
             #[test]
             fn survives_crashes() {
-                $case.survives_crashes();
+                println!("{} crashes", $case.survives_crashes());
             }
 
             #[test]
             fn survives_harm() {
                 if $case.ending == Ending::Done {
-                    $case.survives_harm();
+                    println!("{} harms", $case.survives_harm());
                 }
             }
         }
@@ -471,5 +471,5 @@ steps:
         let fleet = well().everywhere("do act", says("word\n")).everywhere("look", Answer::exit(0));
         fleet.everywhere("do then", [exit(1), exit(0)])
     };
-    Case::new(text, script).survives_crashes_of_the_resume();
+    println!("{} pairs of crashes", Case::new(text, script).survives_crashes_of_the_resume());
 }
