@@ -163,14 +163,14 @@ fn acts(fleet: &Scripted) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_locks_its_hosts_renews_and_gives_back() {
-    let fleet = Scripted::new().everywhere("work", Answer::exit(0).after(Duration::from_secs(200)));
+    let fleet = Scripted::new().everywhere("work", Answer::exit(0).after(Duration::from_secs(203)));
     let (ending, log) = once(ROLL, &fleet, Options::default()).await;
     assert_eq!(ending, Ending::Done);
     assert_eq!(about_locks(&log), ["locked a b c", "released a b c"]);
     assert_eq!(acts(&fleet).len(), 3);
-    // 800 seconds, a renewal each 20
+    // 809 seconds, a renewal each 20
     let renewals = fleet.told(Kind::Lock).iter().filter(|told| *told == "c: renew").count();
-    assert_eq!(renewals, 39);
+    assert_eq!(renewals, 40);
     assert!(["a", "b", "c"].iter().all(|host| fleet.lock_of(host).is_none()));
     assert!(matches!(log.events().last(), Some(Event::Ended { exit: 0, .. })));
 }
