@@ -45,3 +45,5 @@ mod secrets;
 mod state;
 #[path = "fleet/steps.rs"]
 mod steps;
+#[path = "fleet/truth.rs"]
+mod truth;

@@ -16,7 +16,7 @@ use super::exchange::{Exchange, Progress};
 use super::gathered::Gathered;
 use super::lease;
 use super::receipt::Receipt;
-use super::stop::stop;
+use super::stop::{Stopped, stop};
 use super::wrapper::{Bootstrap, Errand};
 use crate::vocab::Period;
 use crate::vocab::neutral::one_line;
@@ -270,9 +270,13 @@ impl<'a, C: Carrier> Action<'a, C> {
             }
         };
         match (stopped, &end) {
-            (Ok(()), Some(Progress::Exited(_))) => {}
+            (Ok(Stopped::Alive), _) => {
+                let reason = "something of its process group is still there after KILL: another user's process?";
+                return Err(self.not_stopped(reason.to_owned()));
+            }
+            (Ok(Stopped::Gone), Some(Progress::Exited(_))) => {}
             // the wrapper was killed with it, or cannot tell any more: the receipt has the rest of the output
-            (Ok(()), _) => {
+            (Ok(Stopped::Gone), _) => {
                 let _ = timeout(HEARD, async {
                     if let Ok((mut asked, _)) = self.asked().await {
                         while asked.advance().await == Progress::Started {}

@@ -308,3 +308,16 @@ fn of_many_that_contend_only_one_is_ever_inside() {
     assert_eq!((count("two"), count("none")), (0, 0), "{said}");
     assert!(count("once") > 100, "too few came inside to show anything: {said}");
 }
+
+#[test]
+fn a_mark_that_was_swapped_for_another_file_empties_nothing() {
+    for place in places() {
+        let victim = place.home.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        place.take(&claim(&one(), "anna"));
+        let swap = format!("rm \"$rb_lm\";ln -s {} \"$rb_lm\";", victim.display());
+        let text = format!("{WRAPPER}{}{swap}{}echo done", lease::guard(&one(), "restart"), lease::RETIRE);
+        assert_eq!(place.run(&text), "done\n");
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious", "{:?}", place.shell);
+    }
+}

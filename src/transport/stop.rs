@@ -27,20 +27,28 @@ const KILLED: Duration = Duration::from_secs(5);
 /// What the way to the host and back may take on top of it all.
 const WAY: Duration = Duration::from_secs(15);
 
-/// Sends TERM, waits for `grace`, sends KILL, and answers once nothing of the group is left; an error says why that
-/// could not be had.
+/// What became of a group that was to be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// Nothing of it is left.
+    Gone,
+    /// Something of it lives even after KILL: another user's, as a rule.
+    Alive,
+}
+
+/// Sends TERM, waits for `grace`, sends KILL, and says what is left; an error says why that could not be learned.
 pub(super) async fn stop<C: Carrier>(
     carrier: &C,
     sudo: Option<&str>,
     group: &Group,
     grace: Duration,
     receipt: Option<&Receipt>,
-) -> Result<(), String> {
+) -> Result<Stopped, String> {
     let errand = Errand::service(nonce()?, &text(group, grace, receipt));
     let (stdout, stderr) = run(carrier, &Bootstrap::new(sudo, "stop"), &errand, grace + KILLED + WAY).await?;
     match stdout.trim_ascii() {
-        b"gone" => Ok(()),
-        b"alive" => Err("its process group is still there after KILL".to_owned()),
+        b"gone" => Ok(Stopped::Gone),
+        b"alive" => Ok(Stopped::Alive),
         _ => Err(format!("stopping it failed: {}", one_line(String::from_utf8_lossy(&stderr).trim()))),
     }
 }
