@@ -27,7 +27,7 @@ const LONG: Duration = Duration::from_millis(150);
 const REGAIN: Duration = Duration::from_mins(5);
 /// The least time for that, however little is left of the action's own.
 const REGAIN_LEAST: Duration = Duration::from_secs(15);
-/// The pause before the second try to connect; it doubles.
+/// The pause before the first try to connect again; it doubles.
 const PAUSE: Duration = Duration::from_millis(100);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -127,9 +127,16 @@ impl<'a, C: Carrier> Action<'a, C> {
             match (told, what) {
                 (Progress::Exited(status), _) => return Ok(Became::Finished(exchange.finished(Ended::Exited(status)))),
                 (Progress::Lost(loss), _) => return Ok(self.loss(loss)),
+                // what was sent before may run all the same: only a wrapper that made its mark, and then found that the
+                // run has lost its lock, speaks for all of them
+                (Progress::Refused(reason), What::ActOrFollow | What::Follow) if !lease::is_refusal(&reason) => {
+                    return Err(self.lost(format!("the connection was lost, and then: {}", one_line(&reason))));
+                }
                 (Progress::Refused(reason), _) => {
                     return Err(Fault::NotStarted { reason: one_line(&lease::told(&reason)) });
                 }
+                // a host that takes no logins for a moment, as one that comes up, says nothing of what was sent before
+                (Progress::Declined(_), What::ActOrFollow | What::Follow) => {}
                 (Progress::Declined(reason), _) => return Err(declined(reason)),
                 // nothing was sent: as good as a first try, once
                 (Progress::Unsent, What::Act) if !unsent => {
@@ -144,8 +151,10 @@ impl<'a, C: Carrier> Action<'a, C> {
                 (Progress::Unsent | Progress::Started | Progress::Broken, _) => {}
             }
             let reason = if started { "it was running" } else { "it may have started" };
+            if since.is_none() {
+                (self.act.notices)(Notice::Lost { reason: reason.to_owned(), started });
+            }
             let since = *since.get_or_insert_with(Instant::now);
-            (self.act.notices)(Notice::Lost { reason: reason.to_owned(), started });
             what = match what {
                 What::Act | What::ActOrFollow if !started => What::ActOrFollow,
                 What::Act | What::ActOrFollow | What::Follow => What::Follow,
@@ -210,14 +219,20 @@ impl<'a, C: Carrier> Action<'a, C> {
             (None, Some(time)) => since + time.get().max(REGAIN_LEAST),
             (_, None) => since + REGAIN,
         };
-        let mut pause = PAUSE;
+        // longer where it was there for a moment and took no login
+        let mut pause = (since.elapsed() / 8).clamp(PAUSE, LONGEST_PAUSE);
         loop {
+            let again = async {
+                sleep(pause).await;
+                self.open(what, Priority::Normal).await
+            };
             let tried = tokio::select! {
                 biased;
                 () = self.act.cancel.cancelled() => None,
                 () = sleep_until(limit) => None,
-                opened = self.open(what, Priority::Normal) => Some(opened),
+                opened = again => Some(opened),
             };
+            pause = (pause * 2).min(LONGEST_PAUSE);
             match tried {
                 Some(Ok(exchange)) => return Ok(exchange),
                 Some(Err(fault)) => tracing::debug!(%fault, "the connection is not there again yet"),
@@ -228,8 +243,6 @@ impl<'a, C: Carrier> Action<'a, C> {
                         .lost(format!("the connection was lost ({reason}), and the host could not be asked: {over}")));
                 }
             }
-            sleep(pause.min(limit.saturating_duration_since(Instant::now()))).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -26,6 +26,8 @@ enum Cut {
     Sent(usize),
     /// After so many bytes from the host.
     Heard(usize),
+    /// At once: the host takes no login.
+    Declined,
     /// Nowhere.
     Never,
 }
@@ -57,6 +59,15 @@ impl Carrier for Cutting {
             Cut::Sent(bytes) => (bytes, usize::MAX),
             Cut::Heard(bytes) => (usize::MAX, bytes),
             Cut::Never => (usize::MAX, usize::MAX),
+            Cut::Declined => {
+                return Ok(Channel {
+                    stdin: Box::new(tokio::io::sink()),
+                    stdout: Box::new(tokio::io::empty()),
+                    stderr: Box::new(&b"the system is booting up\n"[..]),
+                    ended: Box::pin(std::future::ready(Some(254))),
+                    _place: None,
+                });
+            }
         };
         let inner = self.shell.open(bootstrap, priority).await?;
         let broken = CancellationToken::new();
@@ -215,6 +226,19 @@ async fn a_running_command_is_found_again_with_all_its_output() {
         let told = told.lock().unwrap();
         assert!(told.iter().any(|notice| matches!(notice, Notice::Lost { .. })), "{told:?}");
         assert!(matches!(told.last(), Some(Notice::Regained { .. })), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_takes_no_login_for_a_moment_says_nothing_of_what_was_sent() {
+    for shell in shells() {
+        let step = |cut: &str| format!("booting-{cut}");
+        for (name, cut) in [("running", Cut::Heard(75)), ("unheard", Cut::Heard(10))] {
+            let act = deed(&step(name));
+            let done = run(&Cutting::new(&shell, &[cut, Cut::Declined, Cut::Declined]), &act).await;
+            assert_eq!(done.map(|done| done.ended), Ok(Ended::Exited(3)), "{name}");
+            assert_eq!(effects(&shell, &step(name)), 1, "{name}");
+        }
     }
 }
 

@@ -55,6 +55,11 @@ pub(super) fn guard(run: &RunId, step: &str) -> String {
 /// cannot be written.)
 pub(super) const RETIRE: &str = "{ true >/proc/$$/fd/6; } 2>/dev/null;exec 6>&-;";
 
+/// Whether a reason is one of [`guard`]'s: then the wrapper that gave it had made its receipt's mark, and withdrew it.
+pub(super) fn is_refusal(reason: &str) -> bool {
+    reason.starts_with("lease:")
+}
+
 /// The reason of [`guard`]'s refusal in words; any other reason as it is.
 pub(super) fn told(reason: &str) -> String {
     let Some(said) = reason.strip_prefix("lease:") else { return reason.to_owned() };
