@@ -200,7 +200,7 @@ echo removed
     )
 }
 
-/// Reads the answer to [`list`].
+/// Reads the answer to `list`.
 pub fn found(answer: &[u8]) -> Result<Vec<LeftRun>, String> {
     let mut lines = answer.split(|byte| *byte == b'\n').peekable();
     let (mut boot, mut account) = (String::new(), String::new());
