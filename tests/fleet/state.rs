@@ -1,40 +1,11 @@
 //! What cannot be written, and what was written over.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::support::{Lab, Program, Ran, deeds};
+use crate::support::{Lab, Program, Ran, Small, deeds};
 
 const ACT: &str =
     "title: Act\nhosts: jobs\nsteps:\n  - id: act\n    run: echo act >> /root/deeds\n    rollout: { pause: 3s }\n";
-
-/// A small file system; gone with this.
-struct Small(PathBuf);
-
-impl Small {
-    fn mounted_at(path: &Path) -> Self {
-        std::fs::create_dir_all(path).unwrap();
-        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(path).status().unwrap();
-        assert!(done.success());
-        Self(path.to_owned())
-    }
-
-    /// Leaves no byte free.
-    fn fill(&self) {
-        let filler = vec![b'x'; 2 << 20];
-        assert!(std::fs::write(self.0.join("filler"), filler).is_err(), "it is full before all is written");
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.0.join("filler")).unwrap();
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).stderr(Stdio::null()).status();
-    }
-}
 
 #[test]
 fn a_disk_that_fills_up_stops_the_run_before_the_next_action_and_resume_finishes_it() {
@@ -118,7 +89,7 @@ fn a_file_system_that_is_unmounted_in_a_pause_stops_the_roll() {
     let small = Small::mounted_at(&program.state());
     let child = program.start(["run", "act", "--yes"]);
     program.wait_for_journal("pause-started");
-    assert!(Command::new("umount").arg("-l").arg(&small.0).status().unwrap().success());
+    small.unmount();
     Ran::of(child.wait_with_output().unwrap()).exits(9).says("its file system was unmounted").says("bring it back");
     assert_eq!(deeds(&lab, "dfw-jobs01"), ["act"]);
     assert_eq!(deeds(&lab, "dfw-jobs02"), [""; 0]);
@@ -142,8 +113,8 @@ fn a_state_folder_that_cannot_be_written_refuses_a_run_from_the_start() {
     std::fs::write(program.state(), "in the way").unwrap();
     program.run(["run", "act", "--yes"]).exits(9).says("state");
     std::fs::remove_file(program.state()).unwrap();
-    let small = Small::mounted_at(&program.state());
-    let done = Command::new("mount").args(["-o", "remount,ro"]).arg(&small.0).status().unwrap();
+    let _small = Small::mounted_at(&program.state());
+    let done = Command::new("mount").args(["-o", "remount,ro"]).arg(program.state()).status().unwrap();
     assert!(done.success());
     program.run(["run", "act", "--yes"]).exits(9).says("Read-only");
     assert_eq!(deeds(&lab, "dfw-jobs01"), [""; 0]);

@@ -2,42 +2,9 @@
 //!
 //! Needs root, for the small file systems.
 
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
-use crate::support::{Crash, Program, Ran};
-
-/// A file system of its own at the state folder; gone with this.
-struct Small(PathBuf);
-
-impl Small {
-    fn mounted_at(path: &Path) -> Self {
-        std::fs::create_dir_all(path).unwrap();
-        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(path).status().unwrap();
-        assert!(done.success());
-        Self(path.to_owned())
-    }
-
-    /// Leaves no byte free.
-    fn fill(&self) {
-        let filler = vec![b'x'; 2 << 20];
-        assert!(std::fs::write(self.0.join("filler"), filler).is_err(), "it is full before all is written");
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.0.join("filler")).unwrap();
-    }
-
-    fn unmount(&self) {
-        assert!(Command::new("umount").arg("-l").arg(&self.0).status().unwrap().success());
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).stderr(std::process::Stdio::null()).status();
-    }
-}
+use crate::support::{Crash, Program, Ran, Small};
 
 /// A program whose first step runs until `go` is there, then says much; a second step follows.
 struct Held {

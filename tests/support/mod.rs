@@ -13,6 +13,7 @@ pub mod crash;
 pub mod deeds;
 pub mod lab;
 pub mod program;
+pub mod small;
 pub mod tale;
 pub mod terminal;
 
@@ -20,5 +21,6 @@ pub use crash::Crash;
 pub use deeds::{deed, deeds};
 pub use lab::{Lab, TRIOS};
 pub use program::{Program, Ran, signal};
+pub use small::Small;
 pub use tale::Tale;
 pub use terminal::Terminal;
