@@ -116,6 +116,11 @@ impl Lab {
         self.script("enter", &[host, "bash", "-c", command])
     }
 
+    /// Has a service of `tests/lab/services` do something, and returns what it wrote to stdout.
+    pub fn service(&self, name: &str, args: &[&str]) -> String {
+        succeed(&format!("service {name} {args:?}"), &self.script(&format!("services/{name}"), args))
+    }
+
     /// How often processes of a job were started since the lab was acquired.
     pub fn worker_starts(&self, host: &str, job: &str) -> usize {
         let start = format!("start {job} ");
