@@ -1,7 +1,8 @@
 //! A lab of real hosts for a test: see `tests/lab/README.md`.
 //!
 //! Labs are shared: a pool of them (`t0`, `t1`, …) stays up between tests, each test holds one for itself, and every
-//! test gets it in its first state. `RUNBOOK_LAB_POOL` says how many there are (default 2).
+//! test gets it in its first state. `RUNBOOK_LAB_POOL` says how many there are (default 2),
+//! `RUNBOOK_LAB_FIRST` which is the first (default 0), so that two checkouts can be tested side by side.
 
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its own part")]
 #![allow(
@@ -182,8 +183,11 @@ impl Lab {
 }
 
 fn take_slot(pool: usize) -> (String, File) {
+    let first = std::env::var("RUNBOOK_LAB_FIRST")
+        .map_or(0, |text| text.parse::<usize>().expect("RUNBOOK_LAB_FIRST: a number"))
+        .min(MOST - pool);
     loop {
-        for number in 0..pool {
+        for number in first..first + pool {
             let name = format!("t{number}");
             // `down` of the last lab removes the folder; then this one is made again.
             fs::create_dir_all(BASE).expect(BASE);
