@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::pattern::HostPattern;
 use super::probe::Probe;
+use super::wiki::WikiSettings;
 use crate::vocab::Period;
 
 /// What `book.yaml` says. A book without the file has none of it.
@@ -23,8 +24,8 @@ pub struct Book {
     pub probes: BTreeMap<String, Arc<Probe>>,
     /// After how long without a run a runbook's page says STALE.
     pub stale_after: Option<Period>,
-    /// Settings for the wiki, kept as they are written.
-    pub wiki: BTreeMap<String, String>,
+    /// Where its pages are published.
+    pub wiki: WikiSettings,
 }
 
 /// A system: what it is, where it listens, where to read on.

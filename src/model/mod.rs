@@ -18,6 +18,7 @@ pub mod scope;
 pub mod step;
 pub mod target;
 pub mod template;
+pub mod wiki;
 
 pub use book::{Book, System};
 pub use expectation::{Expectation, Quantifier};
@@ -35,6 +36,7 @@ pub use step::{
 };
 pub use target::{Target, Transport};
 pub use template::Template;
+pub use wiki::WikiSettings;
 
 #[cfg(test)]
 mod tests;

@@ -17,9 +17,8 @@ record! {
         probes: Named<RawProbe>,
         /// After how long without a run a runbook's page says STALE.
         stale_after: Option<Length>,
-        /// Settings for the wiki.
-        #[schemars(default)]
-        wiki: Named<Word>,
+        /// The wiki that pages are published to.
+        wiki: Option<RawWiki>,
     }
 }
 
@@ -37,5 +36,19 @@ record! {
         /// Links: `Title: address`.
         #[schemars(default)]
         links: Named<Word>,
+    }
+}
+
+record! {
+    /// The wiki that pages are published to.
+    RawWiki is "the settings of a wiki" {
+        /// The address of the wiki's `api.php`, or of the folder that this is in.
+        url: Option<Word>,
+        /// What a runbook's page is called, over `name`, `title` and `system`. Default: `Runbook:${{ name }}`.
+        title: Option<Prose>,
+        /// The category of all pages. Default: `Runbooks`.
+        category: Option<Prose>,
+        /// What the book's own page is called. Default: the book's name.
+        page: Option<Prose>,
     }
 }
