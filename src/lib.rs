@@ -27,3 +27,4 @@ pub mod report;
 pub mod source;
 pub mod transport;
 pub mod vocab;
+pub mod wiki;

@@ -3,7 +3,6 @@
 //! Plain HTTP/1.1 with one request a connection: redirects are an answer like any other, and nothing is kept.
 
 use std::error::Error as _;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -11,15 +10,11 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
-use tokio::sync::OnceCell;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::capability::{Fault, HttpReply};
 use super::connection::conversation;
 use super::dial::{Dial, Stream, dial};
+use super::tls::secure;
 use crate::vocab::HttpRequest;
 use crate::vocab::observation::NoReply;
 
@@ -47,7 +42,7 @@ impl Failure {
 pub(super) async fn ask<D: Dial>(host: &D, request: &HttpRequest) -> Result<HttpReply, Failure> {
     let Destination { name, port, tls, message } = destination(request).map_err(Failure::Before)?;
     let stream = dial(host, request.from, &name, port).await.map_err(Failure::Before)?;
-    let stream = if tls { secure(stream, &name).await.map_err(Failure::Before)? } else { stream };
+    let stream = if tls { encrypted(stream, &name).await.map_err(Failure::Before)? } else { stream };
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| Failure::Before(protocol(&error)))?;
     let answer = async {
@@ -135,26 +130,12 @@ fn destination(request: &HttpRequest) -> Result<Destination, Fault> {
     Ok(Destination { name, port, tls, message })
 }
 
-/// Speaks TLS over `stream` with whoever can prove to be `name` by the machine's own roots.
-async fn secure(stream: Box<dyn Stream>, name: &str) -> Result<Box<dyn Stream>, Fault> {
-    static CONFIG: OnceCell<Arc<ClientConfig>> = OnceCell::const_new();
-    let bad = |what: String| conversation(NoReply::Protocol, &what);
-    let config = CONFIG
-        .get_or_try_init(|| async {
-            let found = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs)
-                .await
-                .map_err(|error| bad(error.to_string()))?;
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(found.certs);
-            let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .map_err(|error| bad(error.to_string()))?;
-            Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
-        })
-        .await?;
-    let server = ServerName::try_from(name.to_owned()).map_err(|error| bad(error.to_string()))?;
-    let secured = TlsConnector::from(Arc::clone(config)).connect(server, stream).await;
-    Ok(Box::new(secured.map_err(|error| bad(format!("TLS: {error}")))?))
+/// Speaks TLS over `stream`.
+async fn encrypted(stream: Box<dyn Stream>, name: &str) -> Result<Box<dyn Stream>, Fault> {
+    match secure(stream, name).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(conversation(NoReply::Protocol, &format!("TLS: {error}"))),
+    }
 }
 
 fn protocol(error: &hyper::Error) -> Fault {

@@ -7,7 +7,7 @@
 //! From the bottom up: `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
 //! machine, each a `channel`; `spare` is a session opened ahead; `wrapper`, `receipt` and `control` are what is said over
 //! it; `exchange` says it and `gathered` keeps what is heard; `conduct` looks, `action` acts, `stop` stops; `lease` and
-//! `lock` are how a host is locked; `left` finds what actions have left there; `dial`, `tcp` and `http` are the conversations; `host` puts it together.
+//! `lock` are how a host is locked; `left` finds what actions have left there; `dial`, `tls`, `tcp` and `http` are the conversations; `host` puts it together.
 
 mod action;
 pub mod capability;
@@ -41,6 +41,7 @@ mod spare;
 mod ssh;
 mod stop;
 mod tcp;
+mod tls;
 mod wrapper;
 #[cfg(test)]
 mod wrapper_tests;
@@ -54,6 +55,7 @@ pub use left::{Fate, LeftReceipt, LeftRun, Written};
 pub use local::Local;
 pub use scripted::Scripted;
 pub use ssh::Ssh;
+pub use tls::secure;
 
 /// A random mark for one command, that nothing on the host can know beforehand.
 fn nonce() -> Result<String, String> {

@@ -41,7 +41,7 @@ record! {
 
 record! {
     /// The wiki that pages are published to.
-    RawWiki is "the settings of a wiki" {
+    RawWiki is "a wiki" {
         /// The address of the wiki's `api.php`, or of the folder that this is in.
         url: Option<Word>,
         /// What a runbook's page is called, over `name`, `title` and `system`. Default: `Runbook:${{ name }}`.

@@ -1,0 +1,151 @@
+//! A page as it is published, and what it remembers.
+//!
+//! The first line of a published page is a comment that names the runbook and the digest of what was published: of all
+//! the rest, but for the box of the last run. Where the two do not fit, somebody has edited the page.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::vocab::Digest;
+
+/// Begins the box of the last run.
+const BOX: &str = "<!-- last run: begin -->";
+/// Ends it.
+const BOX_ENDS: &str = "<!-- last run: end -->";
+
+static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"<!-- runbook: ([A-Za-z0-9_-]+) sha256:([0-9a-f]{64}) last-run:(never|[0-9TZ:.-]+)\b[^>]*-->\n?").ok()
+});
+
+/// A page of the book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The runbook; `book` for the book's own page.
+    pub name: String,
+    /// The file it is made from, for whoever looks at the page's source.
+    pub file: String,
+    /// Its title in the wiki.
+    pub title: String,
+    /// Its wikitext, with the box of the last run where it has one.
+    pub text: String,
+    /// When the run that the box tells of began.
+    pub last_run: Option<Timestamp>,
+}
+
+/// What a published page remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The runbook.
+    pub name: String,
+    /// The digest of what was published.
+    pub digest: Digest,
+    /// When the run began that its box tells of.
+    pub last_run: Option<Timestamp>,
+}
+
+impl Mark {
+    /// The comment that a page begins with.
+    fn written(&self, file: &str) -> String {
+        let last = self.last_run.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        // nothing but what the language allows in a name: no `--`, which ends a comment in other readers
+        let file: String = file.chars().filter(|c| c.is_ascii_alphanumeric() || "._/-".contains(*c)).collect();
+        let file = file.replace("--", "-");
+        format!(
+            "<!-- runbook: {} sha256:{} last-run:{last} - written from {file}: change it there. What is changed here is \
+             reported, and stays until it is merged into the file. -->\n",
+            self.name, self.digest
+        )
+    }
+
+    /// What `text` remembers, and the text without it.
+    pub(super) fn read(text: &str) -> Option<(Self, String)> {
+        let found = MARK.as_ref()?.captures(text)?;
+        let whole = found.get(0)?;
+        let last_run = match &found[3] {
+            "never" => None,
+            at => Some(at.parse().ok()?),
+        };
+        let mark = Self { name: found[1].to_owned(), digest: Digest::parse(&found[2])?, last_run };
+        Some((mark, format!("{}{}", &text[..whole.start()], &text[whole.end()..])))
+    }
+}
+
+impl Page {
+    /// The digest of what the page says: all but its last run.
+    pub fn digest(&self) -> Digest {
+        digest(&self.text)
+    }
+
+    /// The page as it is sent, its box of the last run no older than the one that `standing` has.
+    pub(super) fn whole(&self, standing: Option<&str>) -> String {
+        let digest = self.digest();
+        let mark = |last_run| Mark { name: self.name.clone(), digest: digest.clone(), last_run };
+        let newer = standing.and_then(|standing| {
+            let (theirs, _) = Mark::read(standing)?;
+            (theirs.last_run > self.last_run).then_some((theirs.last_run, box_of(standing)?))
+        });
+        match newer {
+            Some((at, theirs)) => mark(at).written(&self.file) + &with_box(&clean(&self.text), theirs),
+            None => mark(self.last_run).written(&self.file) + &clean(&self.text),
+        }
+    }
+
+    /// What stands in the wiki with nothing but its box of the last run made new; none when there is nothing to do.
+    pub(super) fn refreshed(&self, standing: &str) -> Option<String> {
+        let (mark, rest) = Mark::read(standing)?;
+        let (ours, theirs) = (box_of(&self.text)?, box_of(&rest)?);
+        if mark.last_run > self.last_run || clean(ours) == clean(theirs) {
+            return None;
+        }
+        let mark = Mark { last_run: self.last_run, ..mark };
+        Some(mark.written(&self.file) + &with_box(&rest, ours))
+    }
+}
+
+/// The digest of what a text says, without the box of the last run.
+pub(super) fn digest(text: &str) -> Digest {
+    Digest::of(said(text).as_bytes())
+}
+
+/// What a text says, without the box of the last run.
+pub(super) fn said(text: &str) -> String {
+    let text = clean(text);
+    match cut(&text) {
+        Some((before, _, behind)) => clean(&format!("{before}{}", behind.trim_start_matches('\n'))),
+        None => text,
+    }
+}
+
+/// The box of the last run.
+fn box_of(text: &str) -> Option<&str> {
+    cut(text).map(|(_, inner, _)| inner)
+}
+
+fn with_box(text: &str, inner: &str) -> String {
+    match cut(text) {
+        Some((before, _, behind)) => format!("{before}{BOX}{inner}{BOX_ENDS}{behind}"),
+        None => text.to_owned(),
+    }
+}
+
+/// What stands before the box, in it and behind it, its marks left out.
+fn cut(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once(BOX)?;
+    let (inner, behind) = rest.split_once(BOX_ENDS)?;
+    Some((before, inner, behind))
+}
+
+/// A text as a wiki keeps it: composed, with plain newlines, nothing at its end, and nothing that is no character.
+pub(super) fn clean(text: &str) -> String {
+    let text: String = text.replace("\r\n", "\n").nfc().collect();
+    let kept = text.trim_end().chars().map(|c| match c {
+        '\n' | '\t' => c,
+        '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
+        c if c.is_ascii_control() => '\u{fffd}',
+        c => c,
+    });
+    kept.collect()
+}
