@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::error::CliError;
 use super::exit;
-use super::{abandon, audit, check, completions, hosts, list, locks, man, resolve, resume, run, schema, show};
+use super::{abandon, audit, check, completions, docs, hosts, list, locks, man, resolve, resume, run, schema, show};
 
 /// Run an operator's procedures on a fleet over ssh: look, then touch; resume; audit
 #[derive(Debug, Parser)]
@@ -73,6 +73,7 @@ enum Command {
     Resolve(resolve::Args),
     Abandon(abandon::Args),
     Check(check::Args),
+    Docs(docs::Args),
     Hosts(hosts::Args),
     Locks(locks::Args),
     Audit(audit::Args),
@@ -122,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Resolve(args) => resolve::resolve(&global, &args),
         Command::Abandon(args) => abandon::abandon(&global, &args),
         Command::Check(args) => check::check(&global, &args),
+        Command::Docs(args) => docs::docs(&global, &args),
         Command::Hosts(args) => hosts::hosts(&global, &args),
         Command::Locks(args) => locks::locks(&global, &args),
         Command::Audit(args) => audit::audit(&global, &args),

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::vocab::HostName;
+use super::HostName;
 
 /// The names folded: ranges of numbers in braces, groups in the order in which they first appear, separated by blanks.
 pub fn fold_hosts<'a>(hosts: impl IntoIterator<Item = &'a HostName>) -> String {

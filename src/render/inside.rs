@@ -1,0 +1,160 @@
+//! What expressions see on a page: parameters by their defaults, or by placeholders where they have none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use minijinja::Value;
+
+use super::edition::Edition;
+use super::secret;
+use crate::model::scope::StepView;
+use crate::model::{HostPattern, Param, ParamType, Params, Runbook, Scope, Step, StepKind, Sudo, Target, Template};
+use crate::vocab::HostName;
+
+/// A runbook as it is looked at from a page: with its parameters, and the runbook around it where it is included.
+pub(super) struct Inside<'a> {
+    pub(super) edition: &'a Edition<'a>,
+    pub(super) runbook: &'a Runbook,
+    /// The user of its commands, when neither they nor their step say.
+    pub(super) sudo: Option<Sudo>,
+    params: Params,
+    steps: BTreeMap<String, StepView>,
+}
+
+/// What a person puts in: a parameter without a default.
+pub(super) fn placeholder(name: &str) -> String {
+    format!("<{name}>")
+}
+
+impl<'a> Inside<'a> {
+    /// A runbook by itself.
+    pub(super) fn top(edition: &'a Edition<'a>, runbook: &'a Runbook) -> Self {
+        let mut params = Params::default();
+        for param in &runbook.params {
+            bind(&mut params, param, param.default.as_deref());
+        }
+        Self { edition, runbook, sudo: runbook.sudo.clone(), params, steps: views(edition, &runbook.steps) }
+    }
+
+    /// A runbook that this one includes.
+    pub(super) fn included(&self, runbook: &'a Runbook, with: &[(String, Template)]) -> Inside<'a> {
+        let scope = self.scope(false);
+        let mut params = Params::default();
+        for param in &runbook.params {
+            let given = with.iter().find(|(name, _)| *name == param.name).map(|(_, value)| value);
+            match given.map(|value| value.masked(&scope)) {
+                // a secret is handed on as a secret
+                Some(Ok(value)) if value.has_secret() => {
+                    params.secrets.insert(param.name.clone(), crate::vocab::Secret::new(value.expose()));
+                }
+                Some(Ok(value)) => bind(&mut params, param, Some(value.shown())),
+                Some(Err(_)) => bind(&mut params, param, None),
+                None => bind(&mut params, param, param.default.as_deref()),
+            }
+        }
+        Inside {
+            edition: self.edition,
+            runbook,
+            sudo: runbook.sudo.clone().or_else(|| self.sudo.clone()),
+            params,
+            steps: views(self.edition, &runbook.steps),
+        }
+    }
+
+    /// What expressions see that look at no host.
+    pub(super) fn scope(&self, emergency: bool) -> Scope {
+        let text = |name: &str| Value::from(placeholder(name));
+        let run = BTreeMap::from([
+            ("id".to_owned(), text("run")),
+            ("operator".to_owned(), text("you")),
+            ("reason".to_owned(), text("reason")),
+            ("emergency".to_owned(), Value::from(emergency)),
+        ]);
+        Scope::new().with_params(&self.params).with_map("run", run).with_steps(&self.steps)
+    }
+
+    /// What they see on a host.
+    pub(super) fn on(&self, target: &Target) -> Scope {
+        self.scope(false).with_host(target)
+    }
+
+    /// A text rendered without a host; as it was written where it depends on more than that.
+    pub(super) fn text(&self, template: &Template) -> String {
+        template.text(&self.scope(false)).unwrap_or_else(|_| template.source().to_owned())
+    }
+
+    /// A setting, and what it would be in an emergency where that is something else.
+    pub(super) fn setting(&self, template: &Template) -> (String, Option<String>) {
+        let calm = self.text(template);
+        let urgent = template.text(&self.scope(true)).ok().filter(|urgent| *urgent != calm);
+        (calm, urgent)
+    }
+
+    /// The hosts that a pattern names. One that the inventory does not have (a parameter without a default) is named by its
+    /// placeholder.
+    pub(super) fn hosts(&self, pattern: &HostPattern) -> Vec<HostName> {
+        let text = self.text(pattern.template());
+        self.edition.select(&text).unwrap_or_else(|| vec![HostName::new(text)])
+    }
+
+    /// A host of this page; one that the inventory does not have is what holds for all hosts.
+    pub(super) fn target(&self, name: &HostName) -> Arc<Target> {
+        self.edition.target(name).unwrap_or_else(|| {
+            let defaults = &self.edition.inventory.defaults;
+            Arc::new(Target {
+                name: name.clone(),
+                address: name.as_str().to_owned(),
+                port: defaults.port,
+                user: defaults.user.clone(),
+                transport: crate::model::Transport::Ssh,
+                ssh_config: defaults.ssh_config.clone(),
+                sudo: None,
+                groups: Vec::new(),
+                vars: defaults.vars.clone(),
+            })
+        })
+    }
+
+    /// What a parameter is on this page, as a person reads it; none for a secret or one that is not there.
+    pub(super) fn param(&self, name: &str) -> Option<String> {
+        self.params.values.get(name).map(|value| match value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+    }
+}
+
+fn bind(params: &mut Params, param: &Param, text: Option<&str>) {
+    if param.kind == ParamType::Secret {
+        params.secrets.insert(param.name.clone(), secret::mark(&param.name));
+        return;
+    }
+    let value = text.map(|text| param.kind.read(text).unwrap_or_else(|_| text.into()));
+    params.values.insert(param.name.clone(), value.unwrap_or_else(|| placeholder(&param.name).into()));
+}
+
+/// What later steps see of each step: `<NAME>` for what it captures.
+fn views(edition: &Edition<'_>, steps: &[Step]) -> BTreeMap<String, StepView> {
+    let mut found = BTreeMap::new();
+    collect(edition, steps, "", &mut found);
+    found
+}
+
+fn collect(edition: &Edition<'_>, steps: &[Step], prefix: &str, found: &mut BTreeMap<String, StepView>) {
+    for step in steps {
+        let captured: BTreeMap<_, _> =
+            step.capture.iter().map(|(name, _)| (name.clone(), placeholder(name).into())).collect();
+        let hosts = edition.inventory.host_names().filter(|_| !captured.is_empty());
+        let on = hosts.map(|host| (host.as_str().to_owned(), captured.clone())).collect();
+        let view = StepView { outcome: "ok".to_owned(), captured, on };
+        // a block's inner steps go by their own ids and by their paths
+        found.insert(step.id.clone(), view.clone());
+        found.insert(format!("{prefix}{}", step.id), view);
+        let inner = format!("{prefix}{}/", step.id);
+        match &step.kind {
+            StepKind::Block(steps) => collect(edition, steps, &inner, found),
+            StepKind::Runbook { runbook, .. } => collect(edition, &runbook.steps, &inner, found),
+            StepKind::Action(_) | StepKind::Probe { .. } => {}
+        }
+    }
+}
