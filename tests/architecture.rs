@@ -18,6 +18,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("transport", &["vocab", "model"]),
     ("engine", &["vocab", "model", "event", "plan", "journal", "transport"]),
     ("render", &["vocab", "model"]),
+    // TLS is the same for everyone
+    ("wiki", &["vocab", "render", "transport"]),
     ("report", &["vocab", "event"]),
 ];
 

@@ -9,7 +9,7 @@ use super::app::Global;
 use super::context::{self, Context};
 use super::error::CliError;
 use super::run::load;
-use super::{exit, list};
+use super::{drift, exit, list, publish};
 use crate::model::Runbook;
 use crate::render::{Document, Edition, LastRun, Ran, html, markdown, mediawiki};
 use crate::report::Sink;
@@ -26,6 +26,8 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Render(Render),
+    Publish(publish::Args),
+    Drift(drift::Args),
 }
 
 /// Write the pages of runbooks, each a whole procedure that can be followed by hand
@@ -90,6 +92,8 @@ impl Markup {
 pub(super) fn docs(global: &Global, args: &Args) -> Result<u8, CliError> {
     match &args.command {
         Command::Render(args) => render(global, args),
+        Command::Publish(args) => publish::publish(global, args),
+        Command::Drift(args) => drift::drift(global, args),
     }
 }
 
@@ -130,7 +134,7 @@ fn render(global: &Global, args: &Render) -> Result<u8, CliError> {
 }
 
 /// Every runbook of the book, checked.
-fn shelf(context: &Context) -> Result<Vec<Arc<Runbook>>, CliError> {
+pub(super) fn shelf(context: &Context) -> Result<Vec<Arc<Runbook>>, CliError> {
     let none: [&str; 0] = [];
     let mut errors = Diagnostics::new();
     let found = context.source.check(&none, &context.inventory);
@@ -156,14 +160,14 @@ fn write(dir: &Path, markup: Markup, pages: &[(String, String)]) -> Result<(), C
 }
 
 /// The newest run of each runbook, as far as this machine has them.
-struct LastRuns {
+pub(super) struct LastRuns {
     runs: BTreeMap<String, Ran>,
     stale_after: Option<Period>,
 }
 
 impl LastRuns {
     /// Reads them. A state folder that cannot be read leaves the pages without: it is not why they were asked for.
-    fn read(global: &Global, stale_after: Option<Period>) -> Self {
+    pub(super) fn read(global: &Global, stale_after: Option<Period>) -> Self {
         let mut runs = BTreeMap::new();
         let store = context::store_to_read(global).ok().flatten();
         for listing in store.and_then(|store| store.list().ok()).unwrap_or_default() {
@@ -178,7 +182,7 @@ impl LastRuns {
         Self { runs, stale_after }
     }
 
-    fn of(&self, runbook: &str) -> LastRun {
+    pub(super) fn of(&self, runbook: &str) -> LastRun {
         LastRun::new(self.runs.get(runbook).cloned(), self.stale_after, SystemClock.now())
     }
 }

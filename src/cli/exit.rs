@@ -14,7 +14,7 @@ pub(super) const DECLINED: u8 = 4;
 pub(super) const LOCKED: u8 = 6;
 /// A journal does not verify.
 pub(super) const JOURNAL: u8 = 7;
-/// The plan or the runbook changed underneath.
+/// The wiki, the plan or the runbook changed underneath.
 pub(super) const DRIFT: u8 = 8;
 /// The state could not be written.
 pub(super) const UNWRITABLE: u8 = 9;
@@ -30,6 +30,6 @@ Exit status:
   5    stopped with steps in doubt
   6    locked by another run
   7    a journal does not verify
-  8    drift: the plan or the runbook changed underneath
+  8    drift: the wiki, the plan or the runbook changed underneath
   9    the state could not be written (disk full, permissions); can be resumed
   130  interrupted; can be resumed";

@@ -18,6 +18,8 @@ pub struct WikiSettings {
     pub category: Option<String>,
     /// What the book's own page is called.
     pub page: Option<String>,
+    /// What the links of a system stand under on the book's own page.
+    pub links_heading: Option<String>,
 }
 
 impl WikiSettings {

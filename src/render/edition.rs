@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::document::{Block, Document, Inline, Page, To};
 use super::last_run::LastRun;
 use super::{mediawiki, notes, page, prose};
-use crate::model::{Book, Inventory, Runbook, Scope, System, Target, Template};
-use crate::vocab::{HostName, Location, Period};
+use crate::model::{Book, Inventory, Runbook, System, Target};
+use crate::vocab::{HostName, Period};
 
 /// A book, its runbooks and its fleet. Pages are made from nothing else: no file is read, no clock, no host.
 #[derive(Debug)]
@@ -18,7 +18,6 @@ pub struct Edition<'a> {
     pub(super) runbooks: &'a [Arc<Runbook>],
     /// Names and aliases.
     names: BTreeMap<&'a str, &'a Arc<Runbook>>,
-    title: Option<Template>,
     /// Hosts and patterns that were resolved before: pages ask for the same ones again and again.
     targets: RefCell<BTreeMap<HostName, Option<Arc<Target>>>>,
     selected: RefCell<BTreeMap<String, Option<Vec<HostName>>>>,
@@ -30,10 +29,7 @@ impl<'a> Edition<'a> {
         let aliases = runbooks.iter().flat_map(|runbook| runbook.aliases.iter().map(move |alias| (&**alias, runbook)));
         // a name wins over an alias
         let names = aliases.chain(runbooks.iter().map(|runbook| (&*runbook.name, runbook))).collect();
-        let nowhere = Location { file: "book.yaml".into(), line: 0, column: 0 };
-        let title = book.wiki.get("title").map_or("Runbook:${{ name }}", String::as_str);
-        let title = Template::parse(title, nowhere.clone(), &|_| nowhere.clone()).ok();
-        Self { book, inventory, runbooks, names, title, targets: RefCell::default(), selected: RefCell::default() }
+        Self { book, inventory, runbooks, names, targets: RefCell::default(), selected: RefCell::default() }
     }
 
     /// The page of a runbook. Its last run is shown where it is known.
@@ -48,15 +44,16 @@ impl<'a> Edition<'a> {
 
     /// Where a runbook's page stands.
     pub fn page(&self, runbook: &Runbook) -> Page {
-        let scope = Scope::new().with("name", runbook.name.as_str().into()).with("title", self.title(runbook).into());
-        let wiki = self.title.as_ref().and_then(|title| title.text(&scope).ok());
-        let wiki = wiki.unwrap_or_else(|| format!("Runbook:{}", runbook.name));
+        let system = runbook.system.as_deref().unwrap_or_default();
+        let wiki = self.book.wiki.title_of(&runbook.name, &self.title(runbook), system);
+        // a template that gives nothing is told when the page is published
+        let wiki = wiki.unwrap_or_else(|_| format!("Runbook:{}", runbook.name));
         Page { file: runbook.name.clone(), wiki: mediawiki::title_of(&wiki) }
     }
 
     /// Where the book's page stands.
     pub fn home(&self) -> Page {
-        let wiki = self.book.wiki.get("book_title").cloned().unwrap_or_else(|| self.book_name());
+        let wiki = self.book.wiki.page.clone().unwrap_or_else(|| self.book_name());
         Page { file: "index".to_owned(), wiki: mediawiki::title_of(&wiki) }
     }
 
@@ -76,7 +73,7 @@ impl<'a> Edition<'a> {
     }
 
     pub(super) fn category(&self) -> Option<String> {
-        self.book.wiki.get("category").cloned()
+        Some(self.book.wiki.category().to_owned())
     }
 
     pub(super) fn system(&self, name: &str) -> Option<&'a System> {

@@ -11,9 +11,9 @@ use super::last_run::LastRun;
 use crate::vocab::neutral::neutralise;
 
 /// Before the box of the last run. No text of a page can hold it: its `<` would be an entity.
-const LAST_RUN: &str = "<!-- last run: begin -->";
+pub const LAST_RUN: &str = "<!-- last run: begin -->";
 /// Behind it.
-const LAST_RUN_ENDS: &str = "<!-- last run: end -->";
+pub const LAST_RUN_ENDS: &str = "<!-- last run: end -->";
 
 const NOTICE: &str = "border:2px solid #b32424; background:#fee7e6; color:#202122; padding:0.5em 1em; margin:1em 0";
 const BOX: &str = "border:1px solid #a2a9b1; background:#f8f9fa; color:#202122; padding:0.5em 1em; margin:1em 0";

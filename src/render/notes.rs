@@ -124,7 +124,7 @@ fn section(edition: &Edition<'_>, system: &System, out: &mut Vec<Block>) {
         group.iter().for_each(|(_, runbook)| entry(edition, runbook, out));
     }
     if !system.links.is_empty() {
-        let title = edition.book.wiki.get("links_heading").map_or("See also", String::as_str);
+        let title = edition.book.wiki.links_heading.as_deref().unwrap_or("See also");
         out.push(heading(2, title));
         let items = system.links.iter().map(|(title, address)| vec![Block::Paragraph(vec![outside(title, address)])]);
         out.push(Block::List { ordered: false, items: items.collect() });

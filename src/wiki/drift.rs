@@ -85,8 +85,7 @@ pub async fn drifts(wiki: &mut Wiki, pages: &[Page], category: &str) -> Result<D
         }
     }
     let ours: BTreeSet<&String> = sight.titles.values().collect();
-    let others: Vec<&str> =
-        sight.members.iter().filter(|member| !ours.contains(member)).map(String::as_str).collect();
+    let others: Vec<&str> = sight.members.iter().filter(|member| !ours.contains(member)).map(String::as_str).collect();
     if !others.is_empty() {
         let strange = wiki.look(&others, None).await?;
         for title in others {

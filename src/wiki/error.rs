@@ -123,7 +123,9 @@ impl WikiError {
                 "give the address of its api.php, as Special:Version shows it: `--wiki https://wiki.example.org/w/api.php`"
             }
             Self::InTheClear { .. } => "give the wiki's https address",
-            Self::Unreachable { .. } => "is the address right, and can this machine reach it? Nothing is lost: start again",
+            Self::Unreachable { .. } => {
+                "is the address right, and can this machine reach it? Nothing is lost: start again"
+            }
             Self::Untrusted { .. } => {
                 "if its certificate is your own authority's, install that in the system's trust store, or name it in SSL_CERT_FILE"
             }

@@ -86,11 +86,7 @@ pub(super) fn said_by(text: &str) -> String {
 }
 
 /// What was done to a page since it was published. None: it never was.
-pub(super) async fn change(
-    wiki: &mut Wiki,
-    page: &Page,
-    current: &Revision,
-) -> Result<Option<Change>, WikiError> {
+pub(super) async fn change(wiki: &mut Wiki, page: &Page, current: &Revision) -> Result<Option<Change>, WikiError> {
     let history = wiki.history(&page.title).await?;
     let told = |revision: &Revision| [revision.by.clone(), revision.at.clone(), revision.summary.clone()];
     let published = history.iter().position(|revision| is_intact(&revision.text, &page.name));

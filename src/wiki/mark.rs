@@ -9,12 +9,8 @@ use jiff::Timestamp;
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::render::mediawiki::{LAST_RUN as BOX, LAST_RUN_ENDS as BOX_ENDS};
 use crate::vocab::Digest;
-
-/// Begins the box of the last run.
-const BOX: &str = "<!-- last run: begin -->";
-/// Ends it.
-const BOX_ENDS: &str = "<!-- last run: end -->";
 
 static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"<!-- runbook: ([A-Za-z0-9_-]+) sha256:([0-9a-f]{64}) last-run:(never|[0-9TZ:.-]+)\b[^>]*-->\n?").ok()

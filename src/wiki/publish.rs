@@ -271,23 +271,25 @@ impl Publisher<'_> {
                 (Judged::Current | Judged::Behind | Judged::Edited, Some(revision)) => {
                     page.refreshed(&revision.text).map_or(Wanted::Nothing(Outcome::Unchanged), Wanted::Text)
                 }
-                _ => Wanted::Nothing(Outcome::NotPublished),
+                (Judged::NoTitle { why }, _) => return Err(WikiError::refused("invalidtitle", why)),
+                (Judged::Missing | Judged::Foreign | Judged::Taken { .. }, _)
+                | (Judged::Current | Judged::Behind | Judged::Edited, None) => Wanted::Nothing(Outcome::NotPublished),
             });
         }
         let nothing = match (judged, current) {
             (Judged::Missing | Judged::Behind, _) => return Ok(text()),
             (Judged::Current, _) => Outcome::Unchanged,
             (Judged::NoTitle { why }, _) => return Err(WikiError::refused("invalidtitle", &why)),
-            (Judged::Edited | Judged::Foreign | Judged::Taken { .. }, Some(revision)) if self.accepts(page, revision) => {
+            (Judged::Edited | Judged::Foreign | Judged::Taken { .. }, Some(revision))
+                if self.accepts(page, revision) =>
+            {
                 return Ok(text());
             }
             (Judged::Taken { by }, _) => Outcome::Taken { by },
-            (Judged::Edited | Judged::Foreign, Some(revision)) => {
-                match change(self.wiki, page, revision).await? {
-                    Some(change) => Outcome::Edited(change),
-                    None => Outcome::Foreign { revision: revision.id, by: revision.by.clone(), at: revision.at.clone() },
-                }
-            }
+            (Judged::Edited | Judged::Foreign, Some(revision)) => match change(self.wiki, page, revision).await? {
+                Some(change) => Outcome::Edited(change),
+                None => Outcome::Foreign { revision: revision.id, by: revision.by.clone(), at: revision.at.clone() },
+            },
             (Judged::Edited | Judged::Foreign, None) => Outcome::NotPublished,
         };
         Ok(Wanted::Nothing(nothing))
@@ -340,12 +342,8 @@ impl Publisher<'_> {
         let stored = self.wiki.revision(new).await?;
         let was = base.map(|base| said_by(&base.text)).unwrap_or_default();
         let diff = unified(&was, &said_by(&between.text), "as it was published", "as somebody else saved it");
-        let change = Change {
-            revision: new,
-            edits: vec![[between.by, between.at, between.summary]],
-            diff,
-            is_known: true,
-        };
+        let change =
+            Change { revision: new, edits: vec![[between.by, between.at, between.summary]], diff, is_known: true };
         Ok(Outcome::Merged { change, is_overwritten: stored.text == text })
     }
 

@@ -107,8 +107,7 @@ impl Wiki {
         self.is_in = false;
         self.token = None;
         self.http.forget();
-        let query =
-            vec![("action", "query".to_owned()), ("meta", "tokens".to_owned()), ("type", "login".to_owned())];
+        let query = vec![("action", "query".to_owned()), ("meta", "tokens".to_owned()), ("type", "login".to_owned())];
         let answer = self.persist(&query, &mut Patience::default()).await.map_err(|error| self.ended(error))?;
         let token = text(&answer["query"]["tokens"]["logintoken"])?;
         let form = vec![

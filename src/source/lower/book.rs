@@ -57,6 +57,7 @@ impl Lowering<'_> {
             title: raw.title.as_ref().and_then(|Prose(word)| self.title_template(word)),
             category: raw.category.as_ref().and_then(|Prose(word)| self.title(word)),
             page: raw.page.as_ref().and_then(|Prose(word)| self.title(word)),
+            links_heading: raw.links_heading.as_ref().map(|Prose(word)| word.text.trim().to_owned()),
         }
     }
 

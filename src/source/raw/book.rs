@@ -50,5 +50,7 @@ record! {
         category: Option<Prose>,
         /// What the book's own page is called. Default: the book's name.
         page: Option<Prose>,
+        /// What the links of a system stand under on the book's own page. Default: `See also`.
+        links_heading: Option<Prose>,
     }
 }
