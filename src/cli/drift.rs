@@ -68,6 +68,7 @@ fn line(global: &Global, drift: &Drift, width: usize) -> String {
 fn detail(global: &Global, drift: &Drift) -> String {
     let name = neutralise(&drift.name);
     let note = neutralise(&drift.note);
+    let mut behind = "";
     let text = match drift.kind {
         DriftKind::Missing => format!("{name}: it is not on the wiki; publish it\n"),
         DriftKind::Edited => {
@@ -75,7 +76,8 @@ fn detail(global: &Global, drift: &Drift) -> String {
             if let Some(change) = &drift.change {
                 text.push_str(&wiki::edits_shown(change));
             }
-            text + "put what is right of it into the book; `runbook docs publish` then says how to go on\n"
+            behind = "Put what is right of it into the book; `runbook docs publish` then says how to go on.\n";
+            text
         }
         DriftKind::Behind => format!("{name}: the book has changed since it was published; publish it\n"),
         DriftKind::Orphaned => {
@@ -90,7 +92,7 @@ fn detail(global: &Global, drift: &Drift) -> String {
         DriftKind::Taken => format!("{name}: `{}` is taken: {note}\n", neutralise(&drift.title)),
         DriftKind::NoTitle => format!("{name}: `{}` can be no page's title: {note}\n", neutralise(&drift.title)),
     };
-    format!("\n{}{}", text, wiki::diff_shown(global, &drift.diff))
+    format!("\n{text}{}{behind}", wiki::diff_shown(global, &drift.diff))
 }
 
 fn document(drift: &Drift) -> serde_json::Value {

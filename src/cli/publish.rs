@@ -61,7 +61,7 @@ pub(super) fn publish(global: &Global, args: &Args) -> Result<u8, CliError> {
     }
     let mut wiki = args.access.wiki(global, &context.source)?;
     let mode = Mode { is_dry: args.dry_run, last_run_only: args.last_run, accepted };
-    let teller = Teller::new(global, args, &pages);
+    let teller = Teller::new(global, args, &pages, &mode.accepted);
     let done = conduct::runtime()?.block_on(publish_pages(&mut wiki, &pages, &mode, |page| teller.line(page)))?;
     if global.format == Format::Json {
         let documents: Vec<_> = done.iter().map(document).collect();
@@ -106,10 +106,11 @@ struct Teller<'a> {
     wiki: String,
     width: usize,
     dry: bool,
+    accepted: &'a [Accepted],
 }
 
 impl<'a> Teller<'a> {
-    fn new(global: &'a Global, args: &Args, pages: &[Page]) -> Self {
+    fn new(global: &'a Global, args: &Args, pages: &[Page], accepted: &'a [Accepted]) -> Self {
         let wiki = args.access.wiki.as_ref().map(|url| format!(" --wiki {}", crate::vocab::quote::shell_word(url)));
         Self {
             global,
@@ -117,6 +118,7 @@ impl<'a> Teller<'a> {
             wiki: wiki.unwrap_or_default(),
             width: pages.iter().map(|page| page.name.len()).max().unwrap_or_default(),
             dry: args.dry_run,
+            accepted,
         }
     }
 
@@ -197,6 +199,10 @@ impl<'a> Teller<'a> {
                     text.push_str("  What was published is not found in the page's history: this is the difference to the book.\n");
                 }
                 text.push_str(&shown(&change.diff));
+                if let Some(accepted) = self.accepted.iter().find(|accepted| accepted.name == *name) {
+                    let revision = accepted.revision.map(|revision| format!("Revision {revision} was accepted")).unwrap_or_default();
+                    text.push_str(&format!("{revision}; by now it is revision {}.\n", change.revision));
+                }
                 text.push_str(&format!(
                     "Nothing was overwritten. Put what is right of it into {file}, then replace the page:\n{}\n",
                     self.accept(page, change.revision)

@@ -106,21 +106,30 @@ impl Wiki {
         self.logins += 1;
         self.is_in = false;
         self.token = None;
-        self.http.forget();
-        let query = vec![("action", "query".to_owned()), ("meta", "tokens".to_owned()), ("type", "login".to_owned())];
-        let answer = self.persist(&query, &mut Patience::default()).await.map_err(|error| self.ended(error))?;
-        let token = text(&answer["query"]["tokens"]["logintoken"])?;
-        let form = vec![
-            ("action", "login".to_owned()),
-            ("lgname", account.user.clone()),
-            ("lgpassword", account.password.expose().to_owned()),
-            ("lgtoken", token),
-        ];
-        let answer = match self.once(&form).await {
-            Ok(answer) => answer,
-            // whether the password was counted as wrong is not known: it is not sent once more
-            Err(Setback::Undone(error, _) | Setback::Lost(error, _) | Setback::Final(error)) => return Err(error),
-            Err(Setback::Forgotten) => return Err(WikiError::SessionLost { user: account.user }),
+        let query =
+            vec![("action", "query".to_owned()), ("meta", "tokens".to_owned()), ("type", "login".to_owned())];
+        let mut patience = Patience::default();
+        let mut lost = false;
+        let answer = loop {
+            self.http.forget();
+            let answer = self.persist(&query, &mut patience).await.map_err(|error| self.ended(error))?;
+            let token = text(&answer["query"]["tokens"]["logintoken"])?;
+            let form = vec![
+                ("action", "login".to_owned()),
+                ("lgname", account.user.clone()),
+                ("lgpassword", account.password.expose().to_owned()),
+                ("lgtoken", token),
+            ];
+            match self.once(&form).await {
+                Ok(answer) => break answer,
+                Err(Setback::Undone(error, told)) => self.wait(error, told, &mut patience).await?,
+                // whether a wrong password was counted is not known: it is sent once more, and no more
+                Err(Setback::Lost(error, told)) if !lost => {
+                    lost = true;
+                    self.wait(error, told, &mut patience).await?;
+                }
+                Err(setback) => return Err(self.ended(setback)),
+            }
         };
         if answer["login"]["result"] == "Success" {
             self.is_in = true;
