@@ -249,7 +249,9 @@ impl Wiki {
             return Err(Setback::Final(not_the_api(reply)));
         }
         let Some(code) = answer["error"]["code"].as_str() else { return Ok(answer) };
-        let info = self.masker.mask(&one_line(answer["error"]["info"].as_str().unwrap_or_default()));
+        let said = |name: &str| answer["error"][name].as_str().unwrap_or_default();
+        let why = if said("readonlyreason").is_empty() { String::new() } else { format!(" ({})", said("readonlyreason")) };
+        let info = self.masker.mask(&one_line(&format!("{}{why}", said("info"))));
         Err(match code {
             "maxlag" | "ratelimited" => Setback::Undone(busy(format!("{info} ({code})")), told),
             // a new session mends these; without one they are about something else
