@@ -42,16 +42,12 @@ fn small() -> Program {
 fn book(files: &[(&str, &str)]) -> Program {
     let mut all = vec![("book.yaml", BOOK)];
     all.extend(files);
-    Program::new()
-        .with_book(&all)
-        .env("RUNBOOK_WIKI_USER", site::BOT)
-        .env("RUNBOOK_WIKI_PASSWORD", site::PASSWORD)
+    Program::new().with_book(&all).env("RUNBOOK_WIKI_USER", site::BOT).env("RUNBOOK_WIKI_PASSWORD", site::PASSWORD)
 }
 
 const BOOK: &str = "name: Notes of the test\nsystems: { Works: { prose: What works. } }\n";
 const ALPHA: &str = "title: First things\nsystem: Works\nsummary: Does the first thing.\nhosts: here\nsteps:\n  - { id: one, says: It is one., run: echo one }\n  - { id: two, says: It is two., run: echo two }\n";
-const BETA: &str =
-    "title: Second things\nsystem: Works\nsummary: Does the second thing.\nhosts: here\nsteps:\n  - { id: one, run: echo one }\n";
+const BETA: &str = "title: Second things\nsystem: Works\nsummary: Does the second thing.\nhosts: here\nsteps:\n  - { id: one, run: echo one }\n";
 
 /// Publishes; further arguments behind.
 fn publish(program: &Program, url: &str, arguments: &[&str]) -> Ran {

@@ -200,7 +200,10 @@ impl<'a> Teller<'a> {
                 }
                 text.push_str(&shown(&change.diff));
                 if let Some(accepted) = self.accepted.iter().find(|accepted| accepted.name == *name) {
-                    let revision = accepted.revision.map(|revision| format!("Revision {revision} was accepted")).unwrap_or_default();
+                    let revision = accepted
+                        .revision
+                        .map(|revision| format!("Revision {revision} was accepted"))
+                        .unwrap_or_default();
                     text.push_str(&format!("{revision}; by now it is revision {}.\n", change.revision));
                 }
                 text.push_str(&format!(

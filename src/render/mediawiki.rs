@@ -242,7 +242,7 @@ fn escape(text: &str, start: bool) -> String {
             '_' | '!' => beside(c) || (start && at == 0),
             '*' | '#' | ';' | '=' | '-' => start && at == 0,
             ':' => (start && at == 0) || starts_address(&chars[..at], &chars[at + 1..]),
-            ' ' => is_number_behind(&chars[..at], after),
+            ' ' => is_number_behind(&chars[..at], after) || becomes_hard(before, after),
             _ => false,
         };
         if special {
@@ -275,6 +275,12 @@ fn is_number_behind(before: &[char], after: Option<char>) -> bool {
     after.is_some_and(|c| c.is_ascii_digit()) && (ends("RFC") || ends("PMID") || ends("ISBN"))
 }
 
+/// The wiki makes a no-break space of one between these, as French wants it; also in `<pre>`, where a command that was
+/// pasted would not be found.
+fn becomes_hard(before: Option<char>, after: Option<char>) -> bool {
+    after.is_some_and(|c| "?:;!%»›".contains(c)) || before.is_some_and(|c| "«‹".contains(c))
+}
+
 /// A text that keeps its lines, for `<pre>`: the wiki obeys nothing in there but entities and the closing tag. What would be
 /// obeyed elsewhere is an entity all the same, as far as it is rare: such pages are copied by hand.
 fn preformatted(text: &str) -> String {
@@ -283,11 +289,11 @@ fn preformatted(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len() + 1);
     for (at, &c) in chars.iter().enumerate() {
-        let beside = |wanted: char| {
-            at.checked_sub(1).map(|at| chars[at]) == Some(wanted) || chars.get(at + 1).copied() == Some(wanted)
-        };
+        let (before, after) = (at.checked_sub(1).map(|at| chars[at]), chars.get(at + 1).copied());
+        let beside = |wanted: char| before == Some(wanted) || after == Some(wanted);
         let special = match c {
             '&' | '<' | '>' => true,
+            ' ' => becomes_hard(before, after),
             '[' | ']' | '{' | '}' | '~' => beside(c),
             _ => false,
         };
@@ -320,6 +326,7 @@ mod tests {
             ("see http://x/ or mailto:a", "see http&#58;//x/ or mailto&#58;a"),
             ("at 12:30, RFC 2616", "at 12:30, RFC&#32;2616"),
             ("a\n# b", "a # b"),
+            ("why ? « no »", "why&#32;? «&#32;no&#32;»"),
             ("\u{202e}x", "\\u&#123;202e&#125;x"),
         ] {
             assert_eq!(escape(text, true), escaped, "{text}");

@@ -106,8 +106,7 @@ impl Wiki {
         self.logins += 1;
         self.is_in = false;
         self.token = None;
-        let query =
-            vec![("action", "query".to_owned()), ("meta", "tokens".to_owned()), ("type", "login".to_owned())];
+        let query = vec![("action", "query".to_owned()), ("meta", "tokens".to_owned()), ("type", "login".to_owned())];
         let mut patience = Patience::default();
         let mut lost = false;
         let answer = loop {
@@ -250,7 +249,8 @@ impl Wiki {
         }
         let Some(code) = answer["error"]["code"].as_str() else { return Ok(answer) };
         let said = |name: &str| answer["error"][name].as_str().unwrap_or_default();
-        let why = if said("readonlyreason").is_empty() { String::new() } else { format!(" ({})", said("readonlyreason")) };
+        let why =
+            if said("readonlyreason").is_empty() { String::new() } else { format!(" ({})", said("readonlyreason")) };
         let info = self.masker.mask(&one_line(&format!("{}{why}", said("info"))));
         Err(match code {
             "maxlag" | "ratelimited" => Setback::Undone(busy(format!("{info} ({code})")), told),

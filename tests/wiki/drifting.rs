@@ -59,7 +59,11 @@ fn every_kind_of_drift_is_told() {
     assert!(alpha["diff"].as_str().unwrap().contains("+It is 1."), "{alpha}");
     assert!(alpha["url"].as_str().unwrap().ends_with("?title=Runbook:alpha"));
     let ran = host.run(["docs", "drift", "--wiki", &site.url()]);
-    ran.exits(8).says("6 pages: 8 differ").says("the book has no such runbook").says("+It is 1.").says("+Now does the second");
+    ran.exits(8)
+        .says("6 pages: 8 differ")
+        .says("the book has no such runbook")
+        .says("+It is 1.")
+        .says("+Now does the second");
     assert_eq!(site.newest(), newest, "looking changes nothing");
 
     // a page under a new title: the old one is told with where it went

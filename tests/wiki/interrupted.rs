@@ -62,7 +62,8 @@ fn connections_that_break_before_or_behind_an_edit_make_no_second_one() {
         let proxy = Proxy::before(site.address(), move |_, request| {
             // every request is cut once
             let mut seen = seen.lock().unwrap();
-            let what = (request.get("action").to_owned(), request.get("titles").to_owned(), request.get("title").to_owned());
+            let what =
+                (request.get("action").to_owned(), request.get("titles").to_owned(), request.get("title").to_owned());
             if seen.contains(&what) {
                 return Deed::Pass;
             }
@@ -75,7 +76,8 @@ fn connections_that_break_before_or_behind_an_edit_make_no_second_one() {
             assert_eq!(site.revisions(title).len(), 1, "{title}, behind: {behind}");
         }
         // the same with pages that are there
-        std::fs::write(program.book().join("alpha.yaml"), super::ALPHA.replace("It is one.", "It is still one.")).unwrap();
+        std::fs::write(program.book().join("alpha.yaml"), super::ALPHA.replace("It is one.", "It is still one."))
+            .unwrap();
         cut.lock().unwrap().clear();
         publish(&program, &proxy.url(), &[]).exits(0).says("1 updated").says("2 unchanged");
         assert_eq!(site.revisions("Runbook:alpha").len(), 2, "behind: {behind}");
@@ -100,6 +102,10 @@ fn a_wiki_that_goes_away_leaves_the_rest_untried() {
         }
     });
     let ran = publish(&program, &proxy.url(), &[]);
-    ran.exits(1).says("created          book").says("status 503").says("1 not tried").says("what was published is not published again");
+    ran.exits(1)
+        .says("created          book")
+        .says("status 503")
+        .says("1 not tried")
+        .says("what was published is not published again");
     publish(&program, &site.url(), &[]).exits(0).says("2 created").says("1 unchanged");
 }

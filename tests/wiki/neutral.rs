@@ -34,10 +34,14 @@ const HOSTILE: &[&str] = &[
     "* item ; term : definition",
 ];
 
+/// A name as long as an operator's may be.
+const OPERATOR: &str =
+    "{{Evil}}<script>[[Category:Evil]]'''b'''~~~~__NOTOC__</pre>|<!-- last run: end -->https://e.org";
+
 /// Elements that our pages and the wiki's own skeleton of a page have.
 const ELEMENTS: &[&str] = &[
-    "a", "b", "br", "caption", "code", "div", "h1", "h2", "h3", "h4", "hr", "i", "input", "label", "li", "ol", "p", "pre", "span",
-    "table", "tbody", "td", "th", "tr", "ul",
+    "a", "b", "br", "caption", "code", "div", "h1", "h2", "h3", "h4", "hr", "i", "input", "label", "li", "ol", "p",
+    "pre", "span", "table", "tbody", "td", "th", "tr", "ul",
 ];
 
 #[track_caller]
@@ -94,7 +98,7 @@ fn nothing_hostile_is_obeyed_wherever_it_stands() {
     given.push(("book.yaml", &settings));
     let program = book(&given);
     // a run whose operator is hostile, too
-    program.run(["run", "local", "--yes", "--as", &all]).exits(0);
+    program.run(["run", "local", "--yes", "--as", OPERATOR]).exits(0);
     let ran = publish(&program, &site.url(), &[]);
     ran.exits(0).says(&format!("{} created", HOSTILE.len() + 2));
 
@@ -110,9 +114,7 @@ fn nothing_hostile_is_obeyed_wherever_it_stands() {
     }
     obeys_nothing(&site, "Home", &allowed);
     let shown = obeys_nothing(&site, "Runbook:local", &allowed);
-    for hostile in HOSTILE {
-        assert!(shown.text.contains(hostile), "by {hostile}: {}", shown.text);
-    }
+    assert!(shown.text.contains(&format!("by {OPERATOR}: ok")), "{}", shown.text);
     // and it is what was sent: the wiki's own changes on saving found nothing to change
     publish(&program, &site.url(), &[]).exits(0).says(&format!("{} unchanged", HOSTILE.len() + 2));
 }

@@ -21,7 +21,12 @@ fn a_persons_edit_is_shown_and_kept_until_it_is_accepted() {
     let edited = site.text("Runbook:alpha").unwrap();
     let ran = publish(&program, &site.url(), &[]);
     // both edits, by whom, and only what they changed; the other pages are published
-    ran.exits(8).says("-It is one.").says("+It is one, mind the").says("+It is 2.").says("I know better").says("by 127.0.0.1");
+    ran.exits(8)
+        .says("-It is one.")
+        .says("+It is one, mind the")
+        .says("+It is 2.")
+        .says("I know better")
+        .says("by 127.0.0.1");
     ran.is_silent_about("+Always").is_silent_about("\u{1b}[31mgap").says("Nothing was overwritten");
     ran.says("3 pages: 2 updated, 1 edited");
     assert_eq!(site.text("Runbook:alpha").unwrap(), edited);
@@ -46,7 +51,8 @@ fn a_persons_edit_is_shown_and_kept_until_it_is_accepted() {
 
     // an edit that is merged into the book word for word needs no acceptance
     site.change("Runbook:alpha", "It is two.", "It is two, really.");
-    let merged = super::ALPHA.replace("Does the", "Always does the").replace("says: It is two.", "says: \"It is two, really.\"");
+    let merged =
+        super::ALPHA.replace("Does the", "Always does the").replace("says: It is two.", "says: \"It is two, really.\"");
     std::fs::write(program.book().join("alpha.yaml"), merged).unwrap();
     publish(&program, &site.url(), &[]).exits(0).says("1 updated");
     program.run(["docs", "drift", "--wiki", &site.url()]).exits(0);
@@ -68,13 +74,22 @@ fn pages_that_were_never_ours_are_left_alone() {
 
     // somebody who takes the mark out has edited the page; what they did is told
     let text = site.text("Runbook:alpha").unwrap();
-    site.write("Runbook:alpha", &text.lines().skip(1).collect::<Vec<_>>().join("\n").replace("It is two.", "It is II."));
+    site.write(
+        "Runbook:alpha",
+        &text.lines().skip(1).collect::<Vec<_>>().join("\n").replace("It is two.", "It is II."),
+    );
     let ran = publish(&program, &site.url(), &["alpha"]);
     ran.exits(8).says("somebody edited the page").says("+It is II.");
     assert_eq!(site.revisions("Runbook:alpha").len(), 2);
 
     // another runbook's page under this one's title
-    site.write("Runbook:alpha", &site.revisions("Runbook:alpha")[1]["slots"]["main"]["content"].as_str().unwrap().replace("runbook: alpha", "runbook: omega"));
+    site.write(
+        "Runbook:alpha",
+        &site.revisions("Runbook:alpha")[1]["slots"]["main"]["content"]
+            .as_str()
+            .unwrap()
+            .replace("runbook: alpha", "runbook: omega"),
+    );
     publish(&program, &site.url(), &["alpha"]).exits(8).says("is that of omega");
 }
 
@@ -113,7 +128,9 @@ fn edits_between_reading_and_writing_are_never_lost() {
     let program = small();
     publish(&program, &site.url(), &[]).exits(0);
     let next = |word: &str| {
-        let text = super::ALPHA.replace("It is one.", &format!("It is {word} one.")).replace("echo one", &format!("echo {word}"));
+        let text = super::ALPHA
+            .replace("It is one.", &format!("It is {word} one."))
+            .replace("echo one", &format!("echo {word}"));
         std::fs::write(program.book().join("alpha.yaml"), text).unwrap();
     };
     let somebody = |site: &Site, old: &'static str, new: &'static str| {
@@ -146,7 +163,10 @@ fn edits_that_the_wiki_merges_are_noticed() {
     assert_ne!(text, theirs);
     let proxy = meanwhile(&site, move |_| site::edit(&address, "Runbook:alpha", &theirs));
     let ran = publish(&program, &proxy.url(), &["alpha"]);
-    ran.exits(8).says("in the same moment, and the wiki merged both").says("+Does the first thing, mostly.").says("--accept alpha@");
+    ran.exits(8)
+        .says("in the same moment, and the wiki merged both")
+        .says("+Does the first thing, mostly.")
+        .says("--accept alpha@");
     ran.is_silent_about("still two");
     let merged = site.text("Runbook:alpha").unwrap();
     assert!(merged.contains("mostly") && merged.contains("still two"), "{merged}");

@@ -19,7 +19,10 @@ fn pages_are_published_once_and_read_as_the_book_says() {
     assert_eq!(alpha.len(), 1);
     assert_eq!(alpha[0]["user"], "RunbookBot");
     let summary = alpha[0]["comment"].as_str().unwrap();
-    assert!(summary.contains("runbook 0.") && summary.contains("alpha.yaml") && summary.contains("digest "), "{summary}");
+    assert!(
+        summary.contains("runbook 0.") && summary.contains("alpha.yaml") && summary.contains("digest "),
+        "{summary}"
+    );
     let text = site.text("Runbook:alpha").unwrap();
     let digest = text.split("sha256:").nth(1).unwrap();
     assert!(digest.starts_with(summary.rsplit(' ').next().unwrap()), "the summary's digest is the page's: {summary}");

@@ -71,7 +71,9 @@ impl Shown {
     /// Asserts that no markup is read where the page has none of its own.
     #[track_caller]
     pub fn has_no_markup(&self) {
-        for markup in ["'''", "''", "[[", "]]", "{{", "}}", "{|", "|}", "|-", "==", "<", "&#", "wikitable", "style=", "sha256"] {
+        for markup in
+            ["'''", "''", "[[", "]]", "{{", "}}", "{|", "|}", "|-", "==", "<", "&#", "wikitable", "style=", "sha256"]
+        {
             assert!(!self.prose.contains(markup), "`{markup}` is seen in\n{}", self.prose);
         }
     }

@@ -168,9 +168,8 @@ pub fn ask(address: &str, form: &[(&str, &str)]) -> Value {
     form.push(("formatversion".to_owned(), "2".to_owned()));
     let request = Request { head: "POST /api.php HTTP/1.1".to_owned(), headers: Vec::new(), form };
     let answer = proxy::forward(address, &request);
-    serde_json::from_slice(&answer.body).unwrap_or_else(|error| {
-        panic!("{error}: {} {}", answer.status, String::from_utf8_lossy(&answer.body))
-    })
+    serde_json::from_slice(&answer.body)
+        .unwrap_or_else(|error| panic!("{error}: {} {}", answer.status, String::from_utf8_lossy(&answer.body)))
 }
 
 fn script(base: &Path, action: &str, dir: &Path) -> Command {
@@ -182,8 +181,7 @@ fn script(base: &Path, action: &str, dir: &Path) -> Command {
 
 fn run(base: &Path, action: &str, dir: &Path, arguments: &[&str], input: &str) {
     let mut command = script(base, action, dir);
-    let mut child =
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

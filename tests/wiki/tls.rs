@@ -57,7 +57,10 @@ fn only_a_wiki_that_proves_its_name_is_told_the_password() {
     // it is known, and the name is right
     let roots = dir.join("ca.pem");
     let trusting = small().env("SSL_CERT_FILE", roots.to_str().unwrap());
-    publish(&trusting, &url, &[]).exits(0).says("3 created").says(&format!("https://127.0.0.1:{}/index.php", proxy.port()));
+    publish(&trusting, &url, &[])
+        .exits(0)
+        .says("3 created")
+        .says(&format!("https://127.0.0.1:{}/index.php", proxy.port()));
     // it is known, and the name is another's
     let named = format!("https://localhost:{}/", proxy.port());
     publish(&trusting, &named, &[]).exits(1).says("could not prove who it is").says("localhost");

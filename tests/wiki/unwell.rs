@@ -30,7 +30,11 @@ fn a_busy_wiki_is_waited_for_and_not_for_ever() {
         request.form.iter_mut().filter(|(name, _)| name == "maxlag").for_each(|(_, value)| "-2".clone_into(value));
         let mut answer = forward(&upstream, &request);
         assert!(String::from_utf8_lossy(&answer.body).contains("maxlag"), "{}", String::from_utf8_lossy(&answer.body));
-        answer.headers.iter_mut().filter(|(name, _)| name == "Retry-After").for_each(|(_, value)| "1".clone_into(value));
+        answer
+            .headers
+            .iter_mut()
+            .filter(|(name, _)| name == "Retry-After")
+            .for_each(|(_, value)| "1".clone_into(value));
         Deed::Answer(answer)
     });
     let ran = publish(&program, &proxy.url(), &[]);
@@ -85,12 +89,17 @@ fn a_wrong_password_is_tried_once_and_nobody_edits() {
 
     // in the clear it goes nowhere but to this machine itself
     publish(&program, "http://wiki.example.org/", &[]).exits(2).says("the address is not https");
-    publish(&program, "http://RunbookBot:x@127.0.0.1/", &[]).exits(2).says("given apart").is_silent_about("RunbookBot:x");
+    publish(&program, "http://RunbookBot:x@127.0.0.1/", &[])
+        .exits(2)
+        .says("given apart")
+        .is_silent_about("RunbookBot:x");
 }
 
 #[test]
 fn an_account_that_may_not_is_told_before_anything_is_written() {
-    let site = Site::up_with("$wgGroupPermissions['bot']['bot'] = false; $wgGroupPermissions['*']['createpage'] = false; $wgGroupPermissions['user']['createpage'] = false;");
+    let site = Site::up_with(
+        "$wgGroupPermissions['bot']['bot'] = false; $wgGroupPermissions['*']['createpage'] = false; $wgGroupPermissions['user']['createpage'] = false;",
+    );
     let newest = site.newest();
     let ran = publish(&small(), &site.url(), &[]);
     ran.exits(2).says("it lacks createpage, bot").says("must be in the group `bot`");
@@ -109,7 +118,11 @@ fn a_session_that_ends_is_made_anew_and_never_an_edit_by_nobody() {
                 // as if the session had ended: the wiki sees nobody
                 let mut nobody = request.clone();
                 nobody.headers.retain(|(name, _)| name != "cookie");
-                nobody.form.iter_mut().filter(|(name, _)| name == "token").for_each(|(_, value)| "+\\".clone_into(value));
+                nobody
+                    .form
+                    .iter_mut()
+                    .filter(|(name, _)| name == "token")
+                    .for_each(|(_, value)| "+\\".clone_into(value));
                 return Deed::Instead(nobody);
             }
             Deed::Pass
@@ -153,7 +166,11 @@ fn what_is_no_wiki_is_told_as_such() {
         ran
     };
     let html = "<!DOCTYPE html><title>\u{1b}[2JLog in</title>";
-    says(Answer::new(200, &[("Content-Type", "text/html")], html)).exits(1).says("text/html").says("is nothing in front of it").is_silent_about("\u{1b}");
+    says(Answer::new(200, &[("Content-Type", "text/html")], html))
+        .exits(1)
+        .says("text/html")
+        .says("is nothing in front of it")
+        .is_silent_about("\u{1b}");
     says(Answer::new(404, &[], "")).exits(1).says("status 404");
     says(Answer::new(403, &[("Content-Type", "text/html")], html)).exits(1).says("status 403");
     says(Answer::new(200, &[], "[]")).exits(1).says("not the API");
