@@ -6,12 +6,13 @@ use crate::model::expression::NameUse;
 use crate::model::{Expectation, Expression, Parse, Probe, Quantifier, Shape};
 use crate::vocab::Period;
 
-/// What must be seen, how the output is read, and for how long it may take to become so.
+/// What must be seen, how the output is read (unless that was said: `again`), and for how long it may take to become so.
 pub(super) fn demand(
     inside: &Inside<'_>,
     probe: &Probe,
     expectation: &Expectation,
     within: Option<Period>,
+    again: bool,
 ) -> Vec<Inline> {
     let expression = &expectation.expression;
     let mut out = vec![Inline::text("It is so when ")];
@@ -27,13 +28,14 @@ pub(super) fn demand(
     out.push(Inline::text("."));
     let by_rows = expectation.quantifier != Quantifier::Expect || uses(expression, "rows");
     if let Some(parse) = &probe.parse
+        && !again
         && (by_rows || uses(expression, "value"))
     {
         out.push(Inline::text(" "));
         out.extend(reading(parse));
     }
     for (name, meaning) in NAMES {
-        if uses(expression, name) {
+        if !again && uses(expression, name) {
             out.extend([Inline::text(" "), Inline::code(*name), Inline::text(format!(" is {meaning}."))]);
         }
     }
@@ -56,7 +58,7 @@ pub(super) fn asks_before(expectation: &Expectation) -> bool {
 
 /// A condition with what its parameters are here.
 pub(super) fn condition(inside: &Inside<'_>, expression: &Expression) -> Vec<Inline> {
-    let mut out = vec![Inline::code(expression.source().trim())];
+    let mut out = vec![Inline::code(expression.source().trim()), Inline::text(".")];
     out.extend(values(inside, expression));
     out
 }
@@ -100,36 +102,37 @@ fn values(inside: &Inside<'_>, expression: &Expression) -> Vec<Inline> {
 
 /// How an output becomes rows.
 fn reading(parse: &Parse) -> Vec<Inline> {
-    let mut out = match &parse.shape {
-        Shape::Json => vec![Inline::text("The output is JSON.")],
-        Shape::JsonLines => vec![Inline::text("Each line is a row, as JSON.")],
-        Shape::Rows(pattern) => {
-            let mut out = vec![Inline::text("A row is a line that fits ")];
-            out.push(Inline::code(pattern.0.as_str()));
-            out.push(Inline::text("."));
-            return named(out, parse);
+    let like = parse.like.as_ref().map(|like| like.0.as_str());
+    let mut out = match (&parse.shape, like) {
+        (Shape::Json, _) => vec![Inline::text("The output is JSON.")],
+        (Shape::JsonLines, _) => vec![Inline::text("Each line is a row, as JSON.")],
+        (Shape::Pairs { .. }, _) => vec![Inline::text("Each line is a name and its value.")],
+        (Shape::Rows(pattern), Some(like)) => {
+            return vec![
+                Inline::text("The rows are the lines with "),
+                Inline::code(like),
+                Inline::text(", read by "),
+                Inline::code(pattern.0.as_str()),
+                Inline::text("; if one of them does not fit, take the answer for a no."),
+            ];
         }
-        Shape::Table { separator, header, .. } => {
+        (Shape::Rows(pattern), None) => {
+            vec![Inline::text("The rows are the lines that fit "), Inline::code(pattern.0.as_str()), Inline::text(".")]
+        }
+        (Shape::Table { separator, header, columns }, _) => {
             let header = if *header { " below the heading" } else { "" };
-            let cut = separator.as_ref().map(|by| format!(", cut at {by:?}")).unwrap_or_default();
-            vec![Inline::text(format!("Each line{header} is a row{cut}."))]
+            let cut = separator.as_ref().map(|by| format!(", cut at {by:?},")).unwrap_or_default();
+            let mut out = vec![Inline::text(format!("Each line{header}{cut} is a row of "))];
+            listed(&mut out, columns);
+            out.push(Inline::text("."));
+            out
         }
-        Shape::Pairs { .. } => vec![Inline::text("Each line is a name and its value.")],
     };
-    if let Some(columns) = parse.known_columns() {
-        out.push(Inline::text(" Its columns are "));
-        listed(&mut out, &columns);
-        out.push(Inline::text("."));
-    }
-    named(out, parse)
-}
-
-fn named(mut out: Vec<Inline>, parse: &Parse) -> Vec<Inline> {
-    if let Some(like) = &parse.like {
+    if let Some(like) = like {
         out.extend([
-            Inline::text(" A line with "),
-            Inline::code(like.0.as_str()),
-            Inline::text(" that cannot be read so counts as unknown, and unknown is never well."),
+            Inline::text(" If a line with "),
+            Inline::code(like),
+            Inline::text(" cannot be read so, take the answer for a no."),
         ]);
     }
     out

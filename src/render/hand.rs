@@ -128,7 +128,7 @@ pub(super) fn request(request: &HttpRequest, timeout: Period) -> String {
     for (name, value) in &request.headers {
         // from a file that only this shell has: an argument can be read by every user of the machine
         if value.has_secret() {
-            let _ = write!(out, " -H @<(printf '%s\\n' {}{})", shell_word(&format!("{name}: ")), secret::words(value));
+            let _ = write!(out, " -H @<(printf '%s\\n' {})", secret::words_behind(&format!("{name}: "), value));
         } else {
             let _ = write!(out, " -H {}", shell_word(&format!("{name}: {}", value.shown())));
         }

@@ -39,7 +39,7 @@ fn block(out: &mut String, block: &Block) {
     match block {
         Block::Heading(level, text) => {
             let marks = "#".repeat(usize::from(*level) + 1);
-            let _ = writeln!(out, "{marks} {}\n", inlines(text, true, false));
+            let _ = writeln!(out, "{marks} {}\n", inlines(text, false, false).trim_start());
         }
         Block::Paragraph(text) => {
             let _ = writeln!(out, "{}\n", inlines(text, true, false));
@@ -114,7 +114,7 @@ fn inlines(inlines: &[Inline], start: bool, cell: bool) -> String {
     for inline in inlines {
         let start = start && out.is_empty();
         match inline {
-            Inline::Text(text) => out.push_str(&escape(text, start)),
+            Inline::Text(text) => out.push_str(&escape_in(text, start, cell)),
             Inline::Code(text) => out.push_str(&code(text, cell)),
             Inline::Strong(inner) => {
                 let _ = write!(out, "**{}**", self::inlines(inner, start, cell));
@@ -160,6 +160,11 @@ fn link(to: &To, text: &str) -> String {
 
 /// A text with everything that Markdown would obey behind a backslash, on one line. `start`: it begins a block.
 fn escape(text: &str, start: bool) -> String {
+    escape_in(text, start, false)
+}
+
+/// The same; in a table's cell a bar would end it.
+fn escape_in(text: &str, start: bool, cell: bool) -> String {
     let text = neutralise(text).replace(['\n', '\t'], " ");
     let text = if start { text.trim_start() } else { &text };
     let chars: Vec<char> = text.chars().collect();
@@ -170,7 +175,10 @@ fn escape(text: &str, start: bool) -> String {
         let after = chars.get(at + 1).copied();
         let within_word = before.is_some_and(char::is_alphanumeric) && after.is_some_and(char::is_alphanumeric);
         let special = match c {
-            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '$' | '{' | '}' => true,
+            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '&' | '~' | '$' => true,
+            '|' => cell,
+            // Liquid, where GitHub's pages are made
+            '{' | '}' => [before, after].iter().any(|beside| matches!(beside, Some('{' | '}' | '%'))),
             '_' => !within_word,
             '#' | '+' | '-' | '=' => (start && at == 0) || (c == '#' && after.is_none()),
             '.' | ')' => start && at == digits && digits > 0 || ends_with(&chars[..at], "www"),
@@ -204,7 +212,7 @@ mod tests {
             ("- no list", "\\- no list"),
             ("a_b _c_", "a_b \\_c\\_"),
             ("<b> & [x](y) `z`", "\\<b\\> \\& \\[x\\](y) \\`z\\`"),
-            ("a | b", "a \\| b"),
+            ("a | b {c} {{d}}", "a | b {c} \\{\\{d\\}\\}"),
             ("    code", "code"),
         ] {
             assert_eq!(escape(text, true), escaped, "{text}");

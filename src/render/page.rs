@@ -2,7 +2,7 @@
 
 use super::document::{Block, Document, Inline, To};
 use super::edition::Edition;
-use super::inside::{Inside, placeholder};
+use super::inside::{Inside, placeholder, plain_placeholder};
 use super::notes::{self, runs_on};
 use super::procedure::{Procedure, where_words};
 use crate::model::{
@@ -13,7 +13,7 @@ use crate::vocab::HostName;
 /// The page of `runbook`, without its last run.
 pub(super) fn outline(edition: &Edition<'_>, runbook: &Runbook) -> Document {
     let inside = Inside::top(edition, runbook);
-    let procedure = Procedure { on: &runbook.name };
+    let procedure = Procedure::new(&runbook.name);
     let mut blocks = Vec::new();
     warnings(&inside, &runbook.name, &mut blocks);
     about(&inside, &mut blocks);
@@ -231,14 +231,19 @@ fn by_hand<'a>(inside: &Inside<'a>, procedure: &Procedure<'a>, out: &mut Vec<Blo
              command that changes something is well when its exit status is 0 (",
         ),
         Inline::code("echo $?"),
-        Inline::text("). A look that cannot be decided is not well."),
+        Inline::text("). A look that leaves you in doubt counts as a no."),
     ]));
     let open: Vec<Vec<Block>> = runbook
         .params
         .iter()
         .filter(|param| param.default.is_none() && param.kind != ParamType::Secret)
         .map(|param| {
-            let mut words = vec![Inline::code(placeholder(&param.name)), Inline::text(": ")];
+            let mut words = vec![
+                Inline::code(placeholder(&param.name)),
+                Inline::text(" or "),
+                Inline::code(plain_placeholder(&param.name)),
+                Inline::text(": "),
+            ];
             words.extend(inside.edition.line(&param.help, &runbook.name));
             vec![Block::Paragraph(words)]
         })

@@ -1,19 +1,25 @@
 //! The whole procedure by hand: what a run would do, in its order, as prose and commands.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use super::demand;
 use super::document::{Block, Inline, hosts_in_words};
 use super::inside::{Inside, placeholder};
 use super::pace::pace;
 use super::typed;
 use crate::model::{
-    Action, Check, HostPattern, Precondition, Probe, Recheck, Runbook, Step, StepKind, Sudo, Template, Then,
+    Action, Check, Expectation, HostPattern, Precondition, Probe, Recheck, Runbook, Step, StepKind, Sudo, Template,
+    Then,
 };
-use crate::vocab::HostName;
+use crate::vocab::{HostName, Period};
 
 /// A procedure on its page.
 pub(super) struct Procedure<'a> {
     /// The page's own runbook: its name in prose is no link.
-    pub(super) on: &'a str,
+    on: &'a str,
+    /// Probes whose output was explained.
+    explained: RefCell<BTreeSet<String>>,
 }
 
 /// A step where it stands: its number, and what the blocks around it hand down.
@@ -25,6 +31,10 @@ struct Standing {
 }
 
 impl<'a> Procedure<'a> {
+    pub(super) fn new(on: &'a str) -> Self {
+        Self { on, explained: RefCell::default() }
+    }
+
     fn line(&self, inside: &Inside<'_>, text: &str) -> Vec<Inline> {
         inside.edition.line(text, self.on)
     }
@@ -72,9 +82,28 @@ impl<'a> Procedure<'a> {
     }
 
     fn check(&self, inside: &Inside<'_>, check: &Check, sudo: Option<&Sudo>, hosts: &[HostName], out: &mut Vec<Block>) {
-        out.push(Block::Paragraph(vec![Inline::Strong(self.line(inside, &check.says))]));
-        out.extend(typed::look(inside, &check.probe, sudo, hosts, demand::asks_exit(&check.expectation)));
-        out.push(Block::Paragraph(demand::demand(inside, &check.probe, &check.expectation, check.within)));
+        if let Some(says) = own_words(check) {
+            out.push(Block::Paragraph(vec![Inline::Strong(self.line(inside, says))]));
+        }
+        self.look(inside, &check.probe, Some((&check.expectation, check.within)), sudo, hosts, out);
+    }
+
+    /// A look, and what is to be seen.
+    fn look(
+        &self,
+        inside: &Inside<'_>,
+        probe: &Probe,
+        wanted: Option<(&Expectation, Option<Period>)>,
+        sudo: Option<&Sudo>,
+        hosts: &[HostName],
+        out: &mut Vec<Block>,
+    ) {
+        let exit = wanted.is_some_and(|(expectation, _)| demand::asks_exit(expectation));
+        out.extend(typed::look(inside, probe, sudo, hosts, exit));
+        if let Some((expectation, within)) = wanted {
+            let again = !self.explained.borrow_mut().insert(probe.name.clone());
+            out.push(Block::Paragraph(demand::demand(inside, probe, expectation, within, again)));
+        }
     }
 
     /// Checks of the whole procedure.
@@ -123,7 +152,8 @@ impl<'a> Procedure<'a> {
         let sudo = step.sudo.clone().or_else(|| standing.sudo.clone());
         let block = matches!(step.kind, StepKind::Block(_));
         let changes = changes(step);
-        if standing.hosts.is_none() && !is_said(step) {
+        // a single host stands above each command
+        if standing.hosts.is_none() && hosts.len() > 1 && !is_said(step) {
             out.push(Block::Paragraph(vec![Inline::text(pace(inside, step, &hosts, changes, block))]));
         }
         self.around(inside, step, sudo.as_ref(), &hosts, out);
@@ -131,13 +161,11 @@ impl<'a> Procedure<'a> {
             StepKind::Action(action) => self.action(inside, step, action, sudo.as_ref(), &hosts, out),
             StepKind::Probe { probe, expectation, within } => {
                 let own = self.probe_hosts(inside, probe, Some(&hosts));
-                let exit = expectation.as_ref().is_some_and(demand::asks_exit);
-                out.extend(typed::look(inside, probe, sudo.as_ref(), &own, exit));
-                if let Some(expectation) = expectation {
-                    out.push(Block::Paragraph(demand::demand(inside, probe, expectation, *within)));
-                } else if !probe.summary.is_empty() {
+                if !probe.summary.is_empty() {
                     out.push(Block::Paragraph(self.line(inside, &probe.summary)));
                 }
+                let wanted = expectation.as_ref().map(|expectation| (expectation, *within));
+                self.look(inside, probe, wanted, sudo.as_ref(), &own, out);
             }
             StepKind::Block(inner) => {
                 if hosts.len() > 1 {
@@ -163,12 +191,11 @@ impl<'a> Procedure<'a> {
                 "Begin with a host only while at least {} of the others are well. ",
                 inside.text(&floor.count)
             ))];
-            words.extend(self.line(inside, &floor.check.says));
-            out.push(Block::Paragraph(words));
-            let on = self.probe_hosts(inside, &floor.check.probe, Some(hosts));
-            out.extend(typed::look(inside, &floor.check.probe, sudo, &on, demand::asks_exit(&floor.check.expectation)));
             let check = &floor.check;
-            out.push(Block::Paragraph(demand::demand(inside, &check.probe, &check.expectation, check.within)));
+            words.extend(self.line(inside, own_words(check).unwrap_or(&check.probe.summary)));
+            out.push(Block::Paragraph(words));
+            let on = self.probe_hosts(inside, &check.probe, Some(hosts));
+            self.look(inside, &check.probe, Some((&check.expectation, check.within)), sudo, &on, out);
         }
         if let Some(check) = &step.skip_if {
             out.push(Block::Paragraph(vec![Inline::text("Leave the step out on a host where this is so already:")]));
@@ -184,7 +211,7 @@ impl<'a> Procedure<'a> {
                 noted.push(&check.probe.name);
                 out.push(Block::Paragraph(vec![Inline::text("Look first, and keep what you see to compare with:")]));
                 let on = self.probe_hosts(inside, &check.probe, Some(hosts));
-                out.extend(typed::look(inside, &check.probe, sudo, &on, false));
+                self.look(inside, &check.probe, None, sudo, &on, out);
             }
         }
     }
@@ -327,6 +354,13 @@ impl<'a> Procedure<'a> {
             (None, _, None) => here(),
         }
     }
+}
+
+/// What a check's author says it demands; without a word of theirs it goes by its probe and its expression.
+fn own_words(check: &Check) -> Option<&str> {
+    let expression = check.expectation.expression.source().trim();
+    let made = check.says.starts_with(&format!("{}: ", check.probe.name)) && check.says.ends_with(expression);
+    (!made).then_some(&*check.says)
 }
 
 /// Whether a step changes anything.

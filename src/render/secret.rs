@@ -21,8 +21,13 @@ pub(super) fn names(text: &MaskedText) -> Vec<String> {
 
 /// The text as one word of a shell, each secret as its variable.
 pub(super) fn words(text: &MaskedText) -> String {
+    words_behind("", text)
+}
+
+/// A text that anyone may see with a text behind it, as one word of a shell.
+pub(super) fn words_behind(before: &str, text: &MaskedText) -> String {
     let mut out = String::new();
-    for (piece, is_name) in pieces(text.expose()) {
+    for (piece, is_name) in pieces(&format!("{before}{}", text.expose())) {
         if is_name {
             out.push_str(&format!("\"${piece}\""));
         } else {
