@@ -236,11 +236,13 @@ fn escape(text: &str, start: bool) -> String {
         let beside = |wanted: char| before == Some(wanted) || after == Some(wanted);
         let at_an_end = at == 0 || after.is_none();
         let special = match c {
-            '&' | '<' | '>' | '[' | ']' | '{' | '}' | '|' => true,
-            // three of these mean something, and what stands beside this text is not known
-            '\'' | '~' => beside(c) || at_an_end,
+            '&' | '<' | '>' | '[' | ']' | '|' => true,
+            // several of these mean something, and what stands beside this text is not known
+            '\'' | '~' | '{' | '}' => beside(c) || at_an_end,
             '_' | '!' => beside(c) || (start && at == 0),
-            '*' | '#' | ';' | '=' | '-' => start && at == 0,
+            '*' | '#' | ';' | '=' => start && at == 0,
+            // `----` at the start is a rule, `-{` converts languages
+            '-' => (start && at == 0) || after == Some('{'),
             ':' => (start && at == 0) || starts_address(&chars[..at], &chars[at + 1..]),
             ' ' => is_number_behind(&chars[..at], after),
             _ => false,
@@ -320,7 +322,8 @@ mod tests {
             ("see http://x/ or mailto:a", "see http&#58;//x/ or mailto&#58;a"),
             ("at 12:30, RFC 2616", "at 12:30, RFC&#32;2616"),
             ("a\n# b", "a # b"),
-            ("\u{202e}x", "\\u&#123;202e&#125;x"),
+            ("\u{202e}x", "\\u{202e}x"),
+            ("dfw-jobs{01,02} -{x}- {| |}", "dfw-jobs{01,02} &#45;{x}- {&#124; &#124;&#125;"),
         ] {
             assert_eq!(escape(text, true), escaped, "{text}");
         }

@@ -225,14 +225,15 @@ fn required(runbook: &Runbook) -> String {
 fn by_hand<'a>(inside: &Inside<'a>, procedure: &Procedure<'a>, out: &mut Vec<Block>) {
     let runbook = inside.runbook;
     out.push(heading(1, "By hand"));
-    out.push(Block::Paragraph(vec![
-        Inline::text(
-            "If the tool is not there, this is the whole of it. Paste each command into bash where it says, in this order. A \
-             command that changes something is well when its exit status is 0 (",
-        ),
-        Inline::code("echo $?"),
-        Inline::text("). A look that leaves you in doubt counts as a no."),
-    ]));
+    let mut intro = vec![Inline::text(
+        "If the tool is not there, this is the whole of it. Paste each command into bash where it says, in this order.",
+    )];
+    if runbook.changes() {
+        intro.push(Inline::text(" A command that changes something is well when its exit status is 0 ("));
+        intro.push(Inline::code("echo $?"));
+        intro.push(Inline::text("). A look that leaves you in doubt counts as a no."));
+    }
+    out.push(Block::Paragraph(intro));
     let open: Vec<Vec<Block>> = runbook
         .params
         .iter()
