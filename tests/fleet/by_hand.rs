@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use runbook::model::{Check, Expectation, Probe, Runbook, Scope, Step, StepKind};
+use runbook::model::{Check, Expectation, LookSpec, Probe, Runbook, Scope, Step, StepKind};
 use runbook::source::BookSource;
 use runbook::vocab::{HostName, Period, Reply, Verdict};
 
@@ -15,38 +15,43 @@ struct Demands(BTreeMap<String, (Arc<Probe>, Expectation)>);
 
 impl Demands {
     fn of(runbook: &Runbook) -> Self {
-        fn of_steps<'a>(steps: &'a [Step], found: &mut Vec<(String, &'a Check)>) {
+        type Found = Vec<(String, (Arc<Probe>, Expectation))>;
+        let demand = |check: &Check| (check.says.clone(), (check.probe.clone(), check.expectation.clone()));
+        fn of_steps(steps: &[Step], demand: &dyn Fn(&Check) -> (String, (Arc<Probe>, Expectation)), found: &mut Found) {
             for step in steps {
                 let own = step.checks.iter().chain(&step.skip_if).chain(step.preconditions.iter().map(|p| &p.check));
-                found.extend(own.map(|check| (check.says.clone(), check)));
+                found.extend(own.map(demand));
                 if let Some(floor) = &step.rollout.min_healthy {
                     let says = format!(
                         "Begin with a host only while at least {} of the others are well",
                         floor.count.source()
                     );
-                    found.push((says, &floor.check));
+                    found.push((says, demand(&floor.check).1));
                 }
                 match &step.kind {
-                    StepKind::Block(inner) => of_steps(inner, found),
+                    StepKind::Block(inner) => of_steps(inner, demand, found),
                     StepKind::Runbook { runbook, .. } => {
-                        found.extend(runbook.checks.iter().map(|check| (check.says.clone(), check)));
-                        of_steps(&runbook.steps, found);
+                        found.extend(runbook.checks.iter().map(demand));
+                        of_steps(&runbook.steps, demand, found);
                     }
-                    StepKind::Action(_) | StepKind::Probe { .. } => {}
+                    StepKind::Probe { probe, expectation: Some(expectation), .. } => {
+                        found.push((step.name.clone(), (probe.clone(), expectation.clone())));
+                    }
+                    StepKind::Action(_) | StepKind::Probe { expectation: None, .. } => {}
                 }
             }
         }
         let own = runbook.checks.iter().chain(runbook.preconditions.iter().map(|p| &p.check));
-        let mut found: Vec<(String, &Check)> = own.map(|check| (check.says.clone(), check)).collect();
-        of_steps(&runbook.steps, &mut found);
-        let found = found.into_iter().map(|(says, check)| (says, (check.probe.clone(), check.expectation.clone())));
-        Self(found.collect())
+        let mut found: Found = own.map(demand).collect();
+        of_steps(&runbook.steps, &demand, &mut found);
+        Self(found.into_iter().collect())
     }
 
     /// Judges what a pasted command showed by the book's own probe: what is pasted sees what the tool would see.
     fn judge(&self, says: &str, host: &str, ran: &Ran) -> Verdict {
         let (probe, expectation) = self.0.get(says).unwrap_or_else(|| panic!("the book demands no such thing: {says}"));
         let reply = match ran.stdout.strip_prefix("HTTP/1.1 ") {
+            None if matches!(probe.look, LookSpec::Tcp(_)) => Reply::Tcp { reply: ran.stdout.clone() },
             Some(answer) => {
                 let (head, body) = answer.split_once("\r\n\r\n").expect("headers and a body");
                 let headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
@@ -74,7 +79,12 @@ fn page(program: &Program, name: &str) -> Vec<Section> {
 }
 
 fn person<'a>(lab: &'a Lab, program: &Program) -> Person<'a> {
-    Person { lab, book: program.book().to_owned(), secret: "op3n s3same".to_owned() }
+    Person {
+        lab,
+        book: program.book().to_owned(),
+        secret: "op3n s3same".to_owned(),
+        sockets: tempfile::tempdir().unwrap(),
+    }
 }
 
 /// What became of the workers: restarts of the manager, starts of each job, and what runs now.
@@ -156,7 +166,7 @@ steps:
   - id: argv
     run: [sh, -c, 'echo "argv $1 $2" >> /root/shapes', "-", "${{ params.word }}", "${{ params.open }}"]
   - id: input
-    run: { read -r a; cat; } >> /root/shapes
+    run: (read -r a; echo "$a"; cat) >> /root/shapes
     stdin: |
       first ${{ params.word }}
       second
@@ -201,7 +211,7 @@ steps:
         checks:
           - says: It has started.
             run: tail -n 1 /root/shapes
-            expect: stdout == "start\n" and exit == 0
+            expect: '"start" in stdout and exit == 0'
   - id: part
     runbook: { name: part, with: { what: "${{ params.word }}" } }
 "#;

@@ -17,6 +17,8 @@ pub struct Section {
     pub heading: String,
     /// The hosts to go through one after the other, where it says so.
     pub one_by_one: Vec<String>,
+    /// Whether each of them goes through the sections below, too, before the next begins.
+    pub block: bool,
     pub commands: Vec<Pasted>,
 }
 
@@ -62,6 +64,13 @@ pub fn sections(page: &str) -> Vec<Section> {
             line.split('.').next().unwrap().clone_into(&mut says);
         } else if line.contains(", one host at a time") {
             section.one_by_one = hosts_in(line.strip_prefix("On ").unwrap().split(", one host").next().unwrap());
+        } else if line.starts_with("It is so when")
+            && let Some(gate) = section.commands.last_mut().filter(|command| command.says.is_empty())
+        {
+            // a step that only looks goes by its own name
+            section.heading.split_once(". ").unwrap().1.clone_into(&mut gate.says);
+        } else if line.starts_with("On each host go through all that follows") {
+            section.block = true;
         } else if let Some(host) = line.strip_prefix("For ").and_then(|line| line.strip_suffix(':')) {
             whose = Some(hosts_in(&host.replace("the admin host", "here")));
         } else if let Some(caption) = line.strip_prefix('*').and_then(|line| line.strip_suffix(":*")) {
@@ -99,8 +108,19 @@ pub fn sections(page: &str) -> Vec<Section> {
             }
         }
     }
-    out.retain(|section| !section.commands.is_empty());
-    out
+    // what stands in a block is done as one
+    let mut whole: Vec<Section> = Vec::new();
+    for section in out {
+        let number = |section: &Section| section.heading.split(' ').next().unwrap().to_owned();
+        match whole.last_mut() {
+            Some(block) if block.block && number(&section).starts_with(&number(block)) => {
+                block.commands.extend(section.commands);
+            }
+            _ => whole.push(section),
+        }
+    }
+    whole.retain(|section| !section.commands.is_empty());
+    whole
 }
 
 /// `As root on dfw-jobs{01,02}`, `On the admin host, in the book's folder`.
@@ -121,6 +141,8 @@ pub struct Person<'a> {
     pub book: PathBuf,
     /// What is typed when a secret is asked for.
     pub secret: String,
+    /// Of the connections that are kept.
+    pub sockets: tempfile::TempDir,
 }
 
 impl Person<'_> {
@@ -144,13 +166,19 @@ impl Person<'_> {
         } else {
             let mut shell = Command::new("ssh");
             shell.arg("-F").arg(self.lab.ssh_config());
+            // a person stays logged in
+            let socket = format!("ControlPath={}/%C", self.sockets.path().display());
+            shell.args(["-o", "ControlMaster=auto", "-o", &socket, "-o", "ControlPersist=3"]);
             shell.args(command.user.iter().flat_map(|user| ["-l", user])).arg(host).arg(bash.join(" "));
             shell
         };
-        let mut child =
-            shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a shell");
+        // a connection that is kept holds its stderr open: a pipe would not end with the command
+        let errors = tempfile::NamedTempFile::new_in(self.sockets.path()).unwrap();
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors.reopen().unwrap());
+        let mut child = shell.spawn().expect("a shell");
         child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
-        Ran::of(child.wait_with_output().unwrap())
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        Ran { stderr: std::fs::read_to_string(errors.path()).unwrap(), ..ran }
     }
 
     /// Goes through a section: host by host where it says so. `well` judges each look that demands something; it is given
@@ -186,7 +214,7 @@ impl Person<'_> {
                 return;
             }
             last = format!("{ran:?}");
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            std::thread::sleep(std::time::Duration::from_millis(200));
         }
         panic!("{host}: {} does not become so: {last}", command.says);
     }
