@@ -87,7 +87,7 @@ fn block(out: &mut String, block: &Block) {
             if !caption.is_empty() {
                 let _ = writeln!(out, "{}\n", inlines(caption, true, false));
             }
-            let head: Vec<String> = head.iter().map(|column| escape(column, true)).collect();
+            let head: Vec<String> = head.iter().map(|column| escape_in(column, true, true)).collect();
             let _ = writeln!(out, "| {} |", head.join(" | "));
             let _ = writeln!(out, "|{}", " --- |".repeat(head.len()));
             for row in rows {
@@ -133,13 +133,20 @@ fn code(text: &str, cell: bool) -> String {
     if text.trim().is_empty() {
         return String::new();
     }
+    if cell && text.contains('|') {
+        // a table is cut at its bars before code is found, and what a backslash before them means differs
+        return format!("<code>{}</code>", text.chars().map(entity).collect::<String>());
+    }
     let fence = fence(&text, 1);
     // a blank at both ends is taken away; a backtick at one would join the fence
     let padded = text.starts_with('`') || text.ends_with('`') || (text.starts_with(' ') && text.ends_with(' '));
     let pad = if padded { " " } else { "" };
-    // a table is cut at its bars before code is found
-    let text = if cell { text.replace('|', "\\|") } else { text };
     format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// A character that means nothing to anyone.
+fn entity(c: char) -> String {
+    if c.is_ascii_punctuation() { format!("&#{};", u32::from(c)) } else { c.to_string() }
 }
 
 /// So many backticks as the text has not in a row.
@@ -176,11 +183,16 @@ fn escape_in(text: &str, start: bool, cell: bool) -> String {
         let within_word = before.is_some_and(char::is_alphanumeric) && after.is_some_and(char::is_alphanumeric);
         let special = match c {
             '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '&' | '~' | '$' => true,
-            '|' => cell,
+            '|' if cell => {
+                out.push_str(&entity(c));
+                continue;
+            }
             // Liquid, where GitHub's pages are made
             '{' | '}' => [before, after].iter().any(|beside| matches!(beside, Some('{' | '}' | '%'))),
             '_' => !within_word,
-            '#' | '+' | '-' | '=' => (start && at == 0) || (c == '#' && after.is_none()),
+            // at the end of a heading they would close it
+            '#' if chars[at..].iter().all(|c| c.is_whitespace() || *c == '#') => true,
+            '#' | '+' | '-' | '=' => start && at == 0,
             '.' | ')' => start && at == digits && digits > 0 || ends_with(&chars[..at], "www"),
             // what looks like an address is a link of its own accord; so is what looks like one of mail
             ':' => chars[at + 1..].starts_with(&['/', '/']) || ends_with(&chars[..at], "mailto"),
@@ -219,6 +231,7 @@ mod tests {
         }
         assert_eq!(code("a `b` c", false), "``a `b` c``");
         assert_eq!(code("`b`", false), "`` `b` ``");
-        assert_eq!(code("a|b", true), "`a\\|b`");
+        assert_eq!(code("a|b*", true), "<code>a&#124;b&#42;</code>");
+        assert_eq!(escape_in("a|b", false, true), "a&#124;b");
     }
 }

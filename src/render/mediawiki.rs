@@ -63,7 +63,14 @@ pub fn without_last_run(wikitext: &str) -> String {
 /// A text as a title of the wiki: without what no title may hold.
 pub fn title_of(text: &str) -> String {
     let kept: String = neutralise(text).chars().map(|c| if "#<>[]|{}_\n\t~&%".contains(c) { ' ' } else { c }).collect();
-    kept.split_whitespace().collect::<Vec<_>>().join(" ").trim_start_matches([':', '/']).to_owned()
+    let mut title = kept.split_whitespace().collect::<Vec<_>>().join(" ");
+    // two of these are bold, or a link of another kind
+    for (pair, one) in [("''", "'"), ("//", "/"), ("!!", "!")] {
+        while title.contains(pair) {
+            title = title.replace(pair, one);
+        }
+    }
+    title.trim_start_matches([':', '/', ' ']).to_owned()
 }
 
 fn blocks(out: &mut String, blocks: &[Block]) {
@@ -267,7 +274,7 @@ fn starts_address(before: &[char], behind: &[char]) -> bool {
     }
     let word: String = before.iter().rev().take_while(|c| c.is_ascii_alphabetic()).take(9).collect();
     let word: String = word.chars().rev().collect::<String>().to_ascii_lowercase();
-    PROTOCOLS.contains(&word.as_str())
+    PROTOCOLS.iter().any(|protocol| word.ends_with(protocol))
 }
 
 /// `RFC 1`, `PMID 1`, `ISBN 1` are links by themselves.

@@ -242,7 +242,7 @@ fn shown(mut groups: Vec<(Typed, Vec<HostName>)>) -> Vec<Block> {
     vec![Block::Table { caption: vec![Inline::text(caption)], head, rows: rows.collect() }]
 }
 
-/// Whether a command can be copied out of a table: on one line, where no blanks fall together.
+/// Whether a command can be copied out of a table: on one line, where no blanks fall together, with none of its bars.
 fn fits_a_cell(text: &str) -> bool {
-    !text.contains(['\n', '\t']) && !text.contains("  ") && text.trim() == text && text.chars().count() <= 200
+    !text.contains(['\n', '\t', '|']) && !text.contains("  ") && text.trim() == text && text.chars().count() <= 200
 }
