@@ -23,6 +23,8 @@ mod crash;
 mod cut_off;
 #[path = "fleet/failures.rs"]
 mod failures;
+#[path = "fleet/gearman.rs"]
+mod gearman;
 #[path = "fleet/going_on.rs"]
 mod going_on;
 #[path = "fleet/hostile.rs"]
