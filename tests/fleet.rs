@@ -33,6 +33,8 @@ mod hostile;
 mod interruption;
 #[path = "fleet/locks.rs"]
 mod locks;
+#[path = "fleet/memcached.rs"]
+mod memcached;
 #[path = "fleet/questions.rs"]
 mod questions;
 #[path = "fleet/rehearsal.rs"]
