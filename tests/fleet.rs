@@ -21,6 +21,8 @@ mod contention;
 mod crash;
 #[path = "fleet/cut_off.rs"]
 mod cut_off;
+#[path = "fleet/ddlockd.rs"]
+mod ddlockd;
 #[path = "fleet/failures.rs"]
 mod failures;
 #[path = "fleet/gearman.rs"]

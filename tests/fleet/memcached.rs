@@ -1,6 +1,6 @@
 //! Memcached: one restarted after the other, while the databases can bear it and only when the cache is warm again.
 
-use crate::support::{Lab, Program};
+use crate::support::{Lab, Program, Ran};
 
 const HOSTS: [&str; 2] = ["dfw-memc01", "dfw-memc02"];
 const RESTART: [&str; 7] =
@@ -85,7 +85,7 @@ fn a_busy_database_refuses_the_restart_and_stops_it_halfway() {
     let child = program.start(RESTART.map(|word| if word == "dead_time=0s" { "dead_time=1s" } else { word }));
     program.wait_for_journal(r#""step-started":{"at":{"step":"restart/dead-time","host":"dfw-memc01"}"#);
     database(&lab, 300);
-    crate::support::Ran::of(child.wait_with_output().unwrap())
+    Ran::of(child.wait_with_output().unwrap())
         .exits(1)
         .says("database-idle no longer holds")
         .says("running 300")
