@@ -355,21 +355,30 @@ impl Stage<'_> {
     /// Runs what collects evidence after a failure. Best effort: its own failure is evidence too.
     async fn collect(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
         let target = self.target(&at.host);
-        for spec in &leaf.collect {
+        for (index, spec) in leaf.collect.iter().enumerate() {
+            let name = format!("{}/collect {}", leaf.id, index + 1);
             let scope = self.scope_of(unit, at).await;
-            let (command, output) = self.evidence(spec, leaf, target, &scope).await;
+            let (command, output) = self.evidence(name, spec, leaf, target, &scope).await;
             self.record(Event::Collected { at: at.clone(), command, output: Output::inline(output) }).await?;
         }
         Ok(())
     }
 
-    async fn evidence(&self, spec: &CommandSpec, leaf: &Leaf, target: &Target, scope: &Scope) -> (String, String) {
+    async fn evidence(
+        &self,
+        name: String,
+        spec: &CommandSpec,
+        leaf: &Leaf,
+        target: &Target,
+        scope: &Scope,
+    ) -> (String, String) {
         let command = match ready_command(spec, leaf.sudo.as_ref(), scope, target) {
             Ok(command) => command,
             Err(error) => return (String::new(), error.to_string()),
         };
         let shown = command.shown();
         let look = crate::transport::Look {
+            name,
             probe: crate::transport::Probe::Run(command),
             timeout: Period::seconds(30),
             cancel: self.crew.interrupt.stop(),
