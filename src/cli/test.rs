@@ -157,7 +157,7 @@ struct Told<'a> {
 
 impl Told<'_> {
     fn is_well(&self) -> bool {
-        self.played.iter().all(SuitePlayed::is_well) && !(self.all && !self.without.is_empty())
+        self.played.iter().all(SuitePlayed::is_well) && (self.without.is_empty() || !self.all)
     }
 
     fn files(&self) -> impl Iterator<Item = (&Ready, &SuitePlayed)> {

@@ -186,6 +186,7 @@ impl Gathering {
             | Event::BatchStarted { .. }
             | Event::PauseStarted { .. }
             | Event::ObservedBefore { .. }
+            | Event::Looked { .. }
             | Event::StepStarted { .. }
             | Event::StepActed { .. }
             | Event::RetryScheduled { .. }

@@ -145,9 +145,10 @@ fn about(question: &Question) -> Asked {
 fn offered(question: &Question) -> Vec<String> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     match question {
-        Question::Start { .. } | Question::Warning { typed: None, .. } => words(&["yes", "no", "ctrl-c"]),
+        Question::Start { .. } | Question::Warning { typed: None, .. } | Question::Manual { .. } => {
+            words(&["yes", "no", "ctrl-c"])
+        }
         Question::Warning { typed: Some(text), .. } => vec![text.clone()],
-        Question::Manual { .. } => words(&["yes", "no", "ctrl-c"]),
         Question::Failure { choices, .. } | Question::InDoubt { choices, .. } => {
             choices.iter().map(|choice| word(*choice).to_owned()).chain(["ctrl-c".to_owned()]).collect()
         }
@@ -156,8 +157,9 @@ fn offered(question: &Question) -> Vec<String> {
 
 fn fits(question: &Question, says: &Says) -> bool {
     match (question, says) {
-        (_, Says::Interrupt) | (Question::Warning { typed: Some(_), .. }, _) => true,
-        (Question::Manual { .. }, Says::Done | Says::NotDone) => true,
+        (_, Says::Interrupt)
+        | (Question::Warning { typed: Some(_), .. }, _)
+        | (Question::Manual { .. }, Says::Done | Says::NotDone) => true,
         (_, says) => offered(question).iter().any(|word| word == says.word()),
     }
 }

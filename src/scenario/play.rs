@@ -197,7 +197,7 @@ impl<'a> World<'a> {
             return came;
         }
         if index > 0 && opened.is_none() {
-            came.told = "error: there is no unfinished run\n".to_owned();
+            came.told.push_str("error: there is no unfinished run\n");
             return came;
         }
         if let Some(state) = self.state()

@@ -77,6 +77,9 @@ pub(super) fn judged(plan: &Plan, event: &Event) -> Option<(String, Vec<HostName
         let hosts = observations.iter().filter(|(one, _)| one == number).map(|(_, seen)| seen.host.clone());
         return Some((self::check(plan, Some(&at.step), *number)?, hosts.collect()));
     }
+    if let Event::Looked { probe, observations, .. } = event {
+        return Some((probe.clone(), observations.iter().map(|seen| seen.host.clone()).collect()));
+    }
     if let Event::FloorJudged { step, healthy, sick, .. } = event {
         let floor = plan.units.iter().find(|unit| unit.id == *step)?.floor.as_ref()?;
         let sick = sick.iter().filter_map(|verdict| verdict.host.clone());

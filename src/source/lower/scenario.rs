@@ -326,17 +326,16 @@ impl Naming<'_> {
             "false" => Some(Says::No),
             _ => says,
         };
-        let says = match (to, says) {
-            (Asked::Start, Some(says @ (Says::Yes | Says::No | Says::Interrupt))) => says,
-            (Asked::Warning(_), Some(says @ (Says::Yes | Says::No | Says::Interrupt))) => says,
-            (Asked::Warning(_), _) => Says::Text(word.text.clone()),
-            (Asked::Step(_), Some(says)) => says,
-            (Asked::Start | Asked::Step(_), _) => {
-                let known: Vec<&str> = Says::WORDS
-                    .iter()
-                    .filter(|(_, says)| *to != Asked::Start || matches!(says, Says::Yes | Says::No | Says::Interrupt))
-                    .map(|(word, _)| *word)
-                    .collect();
+        let fits = |says: &Says| match to {
+            Asked::Step(_) => true,
+            Asked::Start | Asked::Warning(_) => matches!(says, Says::Yes | Says::No | Says::Interrupt),
+        };
+        let says = match (to, says.filter(fits)) {
+            (_, Some(says)) => says,
+            (Asked::Warning(_), None) => Says::Text(word.text.clone()),
+            (Asked::Start | Asked::Step(_), None) => {
+                let known = Says::WORDS.iter().filter(|(_, says)| fits(says)).map(|(word, _)| *word);
+                let known: Vec<&str> = known.collect();
                 self.unknown("bad-answer", &word.span, "nobody can answer", &word.text, &known);
                 return None;
             }
