@@ -45,6 +45,8 @@ mod rehearsal;
 mod restart_jobs;
 #[path = "fleet/restart_webs.rs"]
 mod restart_webs;
+#[path = "fleet/schwartz.rs"]
+mod schwartz;
 #[path = "fleet/secrets.rs"]
 mod secrets;
 #[path = "fleet/state.rs"]
@@ -53,3 +55,5 @@ mod state;
 mod steps;
 #[path = "fleet/truth.rs"]
 mod truth;
+#[path = "fleet/workers.rs"]
+mod workers;
