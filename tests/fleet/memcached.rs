@@ -17,18 +17,13 @@ fn serving(lab: &Lab) {
         lab.service("memcached", &["fill", host, "50"]);
         lab.service("memcached", &["readers", host, "50"]);
     }
-    database(lab, 2);
+    lab.service("mariadb", &["up"]);
 }
 
-/// Has the global database run so many threads.
+/// Has the global database run so many threads; the one that asks is among them.
 fn database(lab: &Lab, threads: u32) {
-    lab.sh(
-        "dfw-admin01",
-        &format!(
-            "printf '#!/bin/sh\\nprintf \"Threads_running\\\\t{threads}\\\\n\"\\n' > /usr/local/bin/mysql; \
-             chmod 755 /usr/local/bin/mysql"
-        ),
-    );
+    lab.service("mariadb", &["idle"]);
+    lab.service("mariadb", &["busy", &(threads - 1).to_string()]);
 }
 
 /// The book, less patient with what will not come.
@@ -77,18 +72,22 @@ fn a_busy_database_refuses_the_restart_and_stops_it_halfway() {
     database(&lab, 21);
     program.run(RESTART).exits(3).says("database-idle").says("running 21").says("Nothing was changed.");
     // what cannot be asked is not taken for idle
-    lab.sh("dfw-admin01", "printf '#!/bin/sh\\nexit 1\\n' > /usr/local/bin/mysql");
+    lab.service("mariadb", &["stop"]);
+    program.run(RESTART).exits(3).says("database-idle");
+    lab.service("mariadb", &["up"]);
+    lab.service("mariadb", &["hang"]);
     program.run(RESTART).exits(3).says("database-idle");
     assert_eq!(pids(&lab), before);
 
+    lab.service("mariadb", &["up"]);
     database(&lab, 20);
     let child = program.start(RESTART.map(|word| if word == "dead_time=0s" { "dead_time=1s" } else { word }));
     program.wait_for_journal(r#""step-started":{"at":{"step":"restart/dead-time","host":"dfw-memc01"}"#);
-    database(&lab, 300);
+    database(&lab, 40);
     Ran::of(child.wait_with_output().unwrap())
         .exits(1)
         .says("database-idle no longer holds")
-        .says("running 300")
+        .says("running 40")
         .says("untouched: dfw-memc02");
     assert_ne!(pids(&lab)[0], before[0]);
     assert_eq!(pids(&lab)[1], before[1]);
@@ -117,7 +116,7 @@ fn a_restart_that_restarted_nothing_is_found_out_and_one_that_ended_it_too() {
 fn a_cache_that_stays_cold_keeps_the_other_one_from_being_restarted() {
     let lab = Lab::acquire();
     lab.service("memcached", &["up", HOSTS[0], HOSTS[1]]);
-    database(&lab, 1);
+    lab.service("mariadb", &["up"]);
     lab.service("memcached", &["fill", "dfw-memc01", "50"]);
     lab.service("memcached", &["strangers", "dfw-memc01", "50"]);
     let program = hasty(&lab);
