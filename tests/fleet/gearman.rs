@@ -159,6 +159,12 @@ fn both_servers_are_restarted_one_after_the_other_whichever_they_are() {
     lab.service("gearman", &["jobs", "dfw-jobs02", "resolve-extacct", "3"]);
     let before = pids(&lab);
 
+    // what each step would see is a table of its own
+    program
+        .run(["run", "restart-gearman", "--dry-run"])
+        .exits(0)
+        .says("restart/closed:\n    host\tversion\tproblem")
+        .says("3 are queued");
     // nobody is there to be asked about the jobs
     program.run(["run", "restart-gearman", "--yes"]).exits(4).says("3 are queued").says("--ack jobs-lost");
     assert_eq!(pids(&lab), before);
