@@ -3,7 +3,8 @@
 .PHONY: demo test check bench build lab-down needs fuzz fuzz-short
 
 # what the tests and the lab need beyond Rust; nothing is installed that is there
-NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox gcc g++ libc6-dev
+NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox gcc g++ libc6-dev \
+	mariadb-server libtheschwartz-perl
 
 demo: needs
 	cargo build --release
