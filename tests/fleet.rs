@@ -39,6 +39,8 @@ mod rehearsal;
 mod restart_jobs;
 #[path = "fleet/restart_webs.rs"]
 mod restart_webs;
+#[path = "fleet/schwartz.rs"]
+mod schwartz;
 #[path = "fleet/secrets.rs"]
 mod secrets;
 #[path = "fleet/state.rs"]

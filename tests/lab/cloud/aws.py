@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socketserver
 import sys
 import threading
 import time
@@ -39,6 +40,7 @@ FIRST = {
     "enforcement": "HEALTHY",   # sesv2: EnforcementStatus
     "quota": 50000, "rate": 14, "sent": 1200,
     "attempts": 40000, "bounces": 300, "complaints": 8, "rejects": 0,   # ses: of the last two weeks
+    "smtp": "220 email-smtp.amazonaws.com ESMTP SimpleEmailService lab",     # the greeting; "" is a closed door
     "failover": 0,              # descriptions of the cluster until its writer has changed; -1: it never does
     "settling": 0,              # the same, from then on until its status is available
     "invalidation": 0,          # descriptions of an invalidation until it is Completed; -1: never
@@ -397,6 +399,19 @@ def reset():
     return ids
 
 
+class Smtp(socketserver.BaseRequestHandler):
+    """The door of SES, as far as its greeting."""
+
+    def handle(self):
+        if state["smtp"]:
+            self.request.sendall(state["smtp"].encode() + b"\r\n")
+            self.request.settimeout(5)
+            try:
+                self.request.recv(512)
+            except OSError:
+                pass
+
+
 class Quiet(WSGIRequestHandler):
     """No line a request."""
 
@@ -405,6 +420,10 @@ class Quiet(WSGIRequestHandler):
 
 
 application = DomainDispatcherApplication(create_backend_app)
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer.daemon_threads = True
+smtp = socketserver.ThreadingTCPServer((ADDRESS, 587), Smtp)
+threading.Thread(target=smtp.serve_forever, daemon=True).start()
 server = make_server(ADDRESS, PORT, Front(application), threaded=True, request_handler=Quiet)
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 with open(f"{FOLDER}/pid", "w") as out:
