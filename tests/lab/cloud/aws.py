@@ -22,7 +22,7 @@ ADDRESS, PORT, FOLDER = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
 import boto3  # noqa: E402
 from botocore.config import Config  # noqa: E402
-from moto.cloudfront.models import Invalidation  # noqa: E402
+from moto.cloudfront.models import Invalidation, cloudfront_backends  # noqa: E402
 from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.elbv2.models import FakeHealthStatus, FakeTargetGroup  # noqa: E402
 from moto.rds.models import DBCluster, rds_backends  # noqa: E402
@@ -308,6 +308,16 @@ def control(action, args):
         name, status = args
         rds().clusters[name].status, rds().clusters[name].lab = status, None
         return status
+    if action == "distribution":
+        found = cloudfront_backends[DEFAULT_ACCOUNT_ID]["aws"].distributions[state["ids"]["distribution"]]
+        if args[0] == "bare":
+            found.distribution_config.web_acl_id = ""
+        else:
+            found._transitions, found._status = [], args[0]
+        return args[0]
+    if action == "deregister":
+        clients["elbv2"].deregister_targets(TargetGroupArn=state["ids"]["group"], Targets=[{"Id": state["ids"][args[0]]}])
+        return args[0]
     if action == "alone":
         for name in [name for name, one in rds().databases.items() if not one.is_cluster_writer]:
             del rds().databases[name]
