@@ -311,7 +311,7 @@ def control(action, args):
     if action == "distribution":
         found = cloudfront_backends[DEFAULT_ACCOUNT_ID]["aws"].distributions[state["ids"]["distribution"]]
         if args[0] == "bare":
-            found.distribution_config.web_acl_id = ""
+            found.distribution_config.WebACLId = ""
         else:
             found._transitions, found._status = [], args[0]
         return args[0]
