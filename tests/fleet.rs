@@ -23,6 +23,8 @@ mod crash;
 mod cut_off;
 #[path = "fleet/failures.rs"]
 mod failures;
+#[path = "fleet/gearman.rs"]
+mod gearman;
 #[path = "fleet/going_on.rs"]
 mod going_on;
 #[path = "fleet/hostile.rs"]
@@ -31,6 +33,8 @@ mod hostile;
 mod interruption;
 #[path = "fleet/locks.rs"]
 mod locks;
+#[path = "fleet/memcached.rs"]
+mod memcached;
 #[path = "fleet/questions.rs"]
 mod questions;
 #[path = "fleet/rehearsal.rs"]
