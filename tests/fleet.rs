@@ -53,3 +53,5 @@ mod state;
 mod steps;
 #[path = "fleet/truth.rs"]
 mod truth;
+#[path = "fleet/workers.rs"]
+mod workers;
