@@ -4,7 +4,7 @@
 
 # what the tests and the lab need beyond Rust; nothing is installed that is there
 NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox gcc g++ libc6-dev \
-	mariadb-server libtheschwartz-perl
+	mariadb-server libtheschwartz-perl postfix postfix-mysql postfix-pcre
 
 demo: needs
 	cargo build --release

@@ -141,7 +141,10 @@ fn the_list_goes_by_system_in_the_books_order() {
     assert_eq!(order, [("b", "Second"), ("a", "First"), ("c", "")]);
     let shown = support::Terminal::start(&program, &["list"]).end().1;
     let at = |text: &str| shown.find(text).unwrap_or_else(|| panic!("`{text}` is not there:\n{shown}"));
-    assert!(at("The second") < at("  b\u{1b}") && at("  b\u{1b}") < at("First") && at("  a\u{1b}") < at("Of no system"), "{shown}");
+    assert!(
+        at("The second") < at("  b\u{1b}") && at("  b\u{1b}") < at("First") && at("  a\u{1b}") < at("Of no system"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -31,6 +31,8 @@ mod hostile;
 mod interruption;
 #[path = "fleet/locks.rs"]
 mod locks;
+#[path = "fleet/mail.rs"]
+mod mail;
 #[path = "fleet/questions.rs"]
 mod questions;
 #[path = "fleet/rehearsal.rs"]
