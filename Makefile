@@ -4,6 +4,7 @@
 
 # what the tests and the lab need beyond Rust; nothing is installed that is there
 NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox gcc g++ libc6-dev \
+	gearman-server gearman-job-server libgearman-client-perl memcached \
 	mariadb-server libtheschwartz-perl postfix postfix-mysql postfix-pcre
 
 demo: needs

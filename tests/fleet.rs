@@ -21,8 +21,12 @@ mod contention;
 mod crash;
 #[path = "fleet/cut_off.rs"]
 mod cut_off;
+#[path = "fleet/ddlockd.rs"]
+mod ddlockd;
 #[path = "fleet/failures.rs"]
 mod failures;
+#[path = "fleet/gearman.rs"]
+mod gearman;
 #[path = "fleet/going_on.rs"]
 mod going_on;
 #[path = "fleet/hostile.rs"]
@@ -33,6 +37,8 @@ mod interruption;
 mod locks;
 #[path = "fleet/mail.rs"]
 mod mail;
+#[path = "fleet/memcached.rs"]
+mod memcached;
 #[path = "fleet/questions.rs"]
 mod questions;
 #[path = "fleet/rehearsal.rs"]
