@@ -97,11 +97,17 @@ impl Book {
     /// Every scenario goes as it must.
     #[track_caller]
     pub fn goes_well(&self) {
+        let mut wrong = Vec::new();
         for ready in self.ready() {
             for scenario in &ready.suite.scenarios {
-                ready.goes_well(scenario);
+                let played = ready.play(scenario);
+                if !played.differences.is_empty() {
+                    let differences: Vec<String> = played.differences.iter().map(ToString::to_string).collect();
+                    wrong.push(format!("{}: {differences:#?}\n{}", scenario.name, played.told.join("\n---\n")));
+                }
             }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     }
 }
 
