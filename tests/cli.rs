@@ -116,6 +116,55 @@ fn queries_print_one_document() {
 }
 
 #[test]
+fn a_runbook_is_run_and_told_by_its_alias() {
+    let program = Program::new().with_book(&[("local.yaml", &LOCAL.replace("tags:", "aliases: [old-name]\ntags:"))]);
+    program.run(["run", "old-name", "--yes"]).exits(0).says("Local");
+    program.run(["show", "old-name"]).exits(0).says("Also called: old-name");
+    program.run(["check", "old-name"]).exits(0);
+    let list = document(&program.run(["list", "--format", "json"]));
+    assert_eq!((&list[0]["name"], &list[0]["aliases"][0]), (&"local".into(), &"old-name".into()));
+    assert_eq!(list[0]["last_run"]["outcome"], "ok", "the run is the runbook's, whatever it was called by");
+    program.run(["run", "old-nam"]).exits(2).says("did you mean `old-name`?");
+}
+
+#[test]
+fn the_list_goes_by_system_in_the_books_order() {
+    let of = |system: &str| LOCAL.replace("tags:", &format!("system: {system}\ntags:"));
+    let systems = "systems: { Second: { title: The second }, First: {} }\n";
+    let files = [("a.yaml", of("First")), ("b.yaml", of("Second")), ("c.yaml", LOCAL.to_owned())];
+    let mut all: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    all.push(("book.yaml", systems));
+    let program = Program::new().with_book(&all);
+    let ran = program.run(["list"]);
+    let lines: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split('\t').collect()).collect();
+    let order: Vec<(&str, &str)> = lines[1..].iter().map(|cells| (cells[0], cells[4])).collect();
+    assert_eq!(order, [("b", "Second"), ("a", "First"), ("c", "")]);
+    let shown = support::Terminal::start(&program, &["list"]).end().1;
+    let at = |text: &str| shown.find(text).unwrap_or_else(|| panic!("`{text}` is not there:\n{shown}"));
+    assert!(
+        at("The second") < at("  b\u{1b}") && at("  b\u{1b}") < at("First") && at("  a\u{1b}") < at("Of no system"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_secret_may_come_from_the_environment() {
+    let text =
+        LOCAL.replace("steps:", "params: { token: { type: secret, default: \"env:SITE_TOKEN\" } }\nsteps:").replace(
+            "run: \"true\"",
+            "run: test \"$T\" = hunter2-hunter2 && echo given $T\n    env: { T: \"${{ params.token }}\" }",
+        );
+    let program = Program::new().with_book(&[("local.yaml", &text)]);
+    let ran = program.run(["run", "local", "--yes"]);
+    ran.exits(2)
+        .says("the parameter `token` (secret) must be given")
+        .says("set SITE_TOKEN in the environment, or give it");
+    let program = program.env("SITE_TOKEN", "hunter2-hunter2");
+    program.run(["run", "local", "--yes"]).exits(0).is_silent_about("hunter2").says("given");
+    assert!(!program.journal().contains("hunter2"));
+}
+
+#[test]
 fn a_run_prints_one_event_a_line() {
     let program = local();
     let ran = program.run(["--format", "json", "run", "local", "--yes"]);

@@ -39,15 +39,9 @@ pub(super) fn check(global: &Global, args: &Args) -> Result<u8, CliError> {
     let names: Vec<String> = if args.paths.is_empty() {
         context.source.names().to_vec()
     } else {
-        args.paths.iter().map(|path| name_of(path)).collect()
+        let named = |path| Ok(context.source.named(&name_of(path))?.to_owned());
+        args.paths.iter().map(|path| named(path)).collect::<Result<_, CliError>>()?
     };
-    for name in &names {
-        if !context.source.names().contains(name) {
-            let near = crate::model::scope::nearest(name, context.source.names().iter().map(String::as_str));
-            return Err(CliError::usage(format!("there is no runbook `{name}` in {}", context.source.dir().display()))
-                .maybe_hint(near.map(|near| format!("did you mean `{near}`?"))));
-        }
-    }
     let found = context.source.check(&names, &context.inventory);
     let data = view::data();
     if global.format == Format::Json {

@@ -85,13 +85,14 @@ impl From<LoadError> for CliError {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Faults(diagnostics) => Self::faults(diagnostics),
-            LoadError::Unknown { ref near, .. } => {
-                let near = near.clone();
-                Self::usage(error)
-                    .maybe_hint(near.map(|near| format!("did you mean `{near}`?")))
-                    .hint("`runbook list` shows them all")
+            LoadError::Unknown { .. } => {
+                let hint = error.hint();
+                Self::usage(error).maybe_hint(hint).hint("`runbook list` shows them all")
             }
-            LoadError::NoBook { .. } => Self::usage(error),
+            LoadError::Ambiguous { .. } | LoadError::NoBook { .. } => {
+                let hint = error.hint();
+                Self::usage(error).maybe_hint(hint)
+            }
         }
     }
 }
@@ -108,9 +109,13 @@ impl From<Vec<BindError>> for CliError {
         for error in errors {
             match &error {
                 BindError::Unknown { near: Some(near), .. } => all.hints.push(format!("did you mean `{near}`?")),
-                BindError::Missing { name, kind: "secret", .. } => all.hints.push(format!(
-                    "give it as `{name}=@FILE` or `{name}=env:VARIABLE`, or at the prompt of a terminal"
-                )),
+                BindError::Missing { name, kind: "secret", variable, .. } => {
+                    let set = variable.as_ref().map(|variable| format!("set {variable} in the environment, or "));
+                    all.hints.push(format!(
+                        "{}give it as `{name}=@FILE` or `{name}=env:VARIABLE`, or at the prompt of a terminal",
+                        set.unwrap_or_default()
+                    ));
+                }
                 BindError::Missing { name, .. } => all.hints.push(format!("give it as `{name}=VALUE`")),
                 BindError::LiteralSecret(name) => all.hints.push(format!(
                     "every user of this machine can read a command line: give it as `{name}=@FILE` or `{name}=env:VARIABLE`"

@@ -35,6 +35,15 @@ pub(super) fn read(params: &[Param], args: &[String]) -> Result<Given, CliError>
             given.named.push((name.to_owned(), String::new()));
         }
     }
+    for param in params {
+        let named = given.named.iter().any(|(name, _)| *name == param.name);
+        if !named
+            && !given.secrets.contains_key(&param.name)
+            && let Some(text) = param.variable().and_then(variable)
+        {
+            given.secrets.insert(param.name.clone(), valid(&param.name, text)?);
+        }
+    }
     Ok(given)
 }
 

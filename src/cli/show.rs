@@ -8,8 +8,8 @@ use super::error::CliError;
 use super::run::load;
 use super::{exit, view};
 use crate::model::{
-    Acknowledgement, Action, Check, LookSpec, Probe, ProgramSpec, Quantifier, Recheck, Runbook, Step, StepKind,
-    WarningWhen,
+    Acknowledgement, Action, Check, HostPattern, LookSpec, Probe, ProgramSpec, Quantifier, Recheck, Runbook, Step,
+    StepKind, WarningWhen,
 };
 use crate::report::{Role, Styles};
 use crate::vocab::neutral::one_line;
@@ -30,19 +30,39 @@ pub(super) fn show(global: &Global, args: &Args) -> Result<u8, CliError> {
         data.sink().write(&format!("{}\n", serde_json::json!(*runbook)));
         return Ok(exit::OK);
     }
-    let hosts = runbook.hosts.as_ref().map(|pattern| {
-        // a pattern that depends on a parameter stays as it is written
-        context
-            .inventory
-            .select(pattern.source())
-            .map_or_else(|_| pattern.source().to_owned(), |hosts| crate::report::fold_hosts(hosts.iter()))
-    });
-    data.sink().write(&Page { styles: view::stdout_styles(global) }.page(&runbook, hosts.as_deref()));
+    let page = Page { styles: view::stdout_styles(global), facts: facts(&context, &runbook) };
+    data.sink().write(&page.page(&runbook));
     Ok(exit::OK)
+}
+
+/// What stands beneath the title: where it belongs and runs, what it was before.
+fn facts(context: &Context, runbook: &Runbook) -> Vec<(&'static str, String)> {
+    // a pattern that depends on a parameter stays as it is written
+    let folded = |pattern: &HostPattern| {
+        let selected = context.inventory.select(pattern.source());
+        selected.map_or_else(|_| pattern.source().to_owned(), |hosts| crate::report::fold_hosts(hosts.iter()))
+    };
+    let mut facts = Vec::new();
+    let mut fact = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
+    if let Some(name) = &runbook.system {
+        let system = context.source.book().systems.iter().find(|system| system.name == *name);
+        fact("System", Some(system.map_or(name, |system| &system.title).clone()));
+        let runs_on = system.and_then(|system| system.hosts.as_ref()).map(&folded);
+        let port = system.and_then(|system| system.port).map(|port| format!("port {port}"));
+        fact(
+            "Runs on",
+            Some([runs_on, port].into_iter().flatten().collect::<Vec<_>>().join(", ")).filter(|on| !on.is_empty()),
+        );
+    }
+    fact("Acts on", runbook.hosts.as_ref().map(&folded));
+    fact("Formerly", runbook.formerly.clone());
+    fact("Also called", Some(runbook.aliases.join(", ")).filter(|aliases| !aliases.is_empty()));
+    facts
 }
 
 struct Page {
     styles: Styles,
+    facts: Vec<(&'static str, String)>,
 }
 
 impl Page {
@@ -54,13 +74,11 @@ impl Page {
         self.styles.paint(Role::Command, text)
     }
 
-    fn page(&self, runbook: &Runbook, hosts: Option<&str>) -> String {
+    fn page(&self, runbook: &Runbook) -> String {
         let mut out = String::new();
         let _ = writeln!(out, "{}", self.head(&runbook.title));
         paragraph(&mut out, &runbook.summary, "");
-        let facts =
-            [("System", runbook.system.as_deref()), ("Runs on", hosts), ("Formerly", runbook.formerly.as_deref())];
-        for (name, value) in facts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))) {
+        for (name, value) in &self.facts {
             let _ = writeln!(out, "  {name}: {}", one_line(value));
         }
         let _ = writeln!(out, "  Type: {}", self.command(&usage(runbook)));

@@ -137,7 +137,9 @@ fn read(context: &Context, names: &[String]) -> Result<Vec<Ready>, CliError> {
                 }
                 continue;
             }
-            Err(error @ (LoadError::Unknown { .. } | LoadError::NoBook { .. })) => return Err(error.into()),
+            Err(error @ (LoadError::Unknown { .. } | LoadError::Ambiguous { .. } | LoadError::NoBook { .. })) => {
+                return Err(error.into());
+            }
         };
         if runbooks.is_empty() || runbooks.contains(&suite.runbook.as_str()) || runbooks.contains(&name.as_str()) {
             ready.push(Ready { runbook: source.runbook(&suite.runbook)?, suite });

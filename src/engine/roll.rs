@@ -41,10 +41,11 @@ impl Stage<'_> {
                 return Err(Halt::End(
                     Ending::Precondition,
                     format!(
-                        "{}: {worst} healthy hosts would be left outside a batch, and {} are needed{}",
+                        "{}: {worst} healthy hosts would be left outside a batch, and {} are needed{}{}",
                         unit.id,
                         floor.count,
-                        not_healthy(&sick)
+                        not_healthy(&sick),
+                        mend_first(unit, floor, &healthy, &waiting)
                     ),
                 ));
             }
@@ -278,6 +279,20 @@ impl Stage<'_> {
 fn not_healthy(sick: &[HostVerdict]) -> String {
     let names: Vec<&str> = sick.iter().filter_map(|verdict| Some(verdict.host.as_ref()?.as_str())).collect();
     if names.is_empty() { String::new() } else { format!("; not healthy: {}", names.join(", ")) }
+}
+
+/// The way on when those that are not healthy are the only ones that could be acted on.
+fn mend_first(unit: &Unit, floor: &Floor, healthy: &[HostName], waiting: &[HostName]) -> String {
+    let sick: Vec<&str> = unit
+        .hosts
+        .iter()
+        .filter(|host| waiting.contains(host) && !healthy.contains(host))
+        .map(HostName::as_str)
+        .collect();
+    if sick.is_empty() || healthy.len() < floor.count {
+        return String::new();
+    }
+    format!(" (`--limit {}` begins with what is not)", sick.join(":"))
 }
 
 fn beyond(unit: &Unit, failed: &[HostName]) -> String {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::pattern::HostPattern;
 use super::probe::Probe;
 use crate::vocab::Period;
 
@@ -27,7 +28,7 @@ pub struct Book {
 }
 
 /// A system: what it is, where it listens, where to read on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct System {
     /// The key that runbooks name.
     pub name: String,
@@ -35,6 +36,8 @@ pub struct System {
     pub title: String,
     /// What it is.
     pub prose: String,
+    /// Where it runs.
+    pub hosts: Option<HostPattern>,
     /// Its port.
     pub port: Option<u16>,
     /// Links, title and address.

@@ -14,7 +14,7 @@ pub struct Param {
     pub name: String,
     /// Its type.
     pub kind: ParamType,
-    /// The value when none is given, as text; none: it must be given.
+    /// The value when none is given, as text; none: it must be given. Of a secret: [`env:VARIABLE`](Param::variable).
     pub default: Option<String>,
     /// Its place among the positional arguments, from 1.
     pub position: Option<u32>,
@@ -23,6 +23,21 @@ pub struct Param {
     /// Where it is declared.
     #[serde(skip)]
     pub location: Location,
+}
+
+impl Param {
+    /// The variable of the operator's environment that a secret is read from when it is not given.
+    pub fn variable(&self) -> Option<&str> {
+        let default = self.default.as_deref().filter(|_| self.kind == ParamType::Secret)?;
+        Self::variable_in(default)
+    }
+
+    /// The variable that `env:VARIABLE` names.
+    pub fn variable_in(text: &str) -> Option<&str> {
+        let name = text.strip_prefix("env:")?;
+        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        (starts && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')).then_some(name)
+    }
 }
 
 /// A parameter's type.

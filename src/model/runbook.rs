@@ -21,6 +21,8 @@ pub struct Runbook {
     /// The file's text, which the plan's digest covers and the journal keeps.
     #[serde(skip)]
     pub text: Arc<str>,
+    /// Other names it is known by.
+    pub aliases: Vec<String>,
     /// The title.
     pub title: String,
     /// What it is for, in a sentence or two.

@@ -58,6 +58,8 @@ pub enum BindError {
         kind: &'static str,
         /// Its help.
         help: String,
+        /// The variable of the environment it would be read from.
+        variable: Option<String>,
     },
     /// The value is not of its type.
     #[error("the parameter `{name}`: {problem}")]
@@ -132,5 +134,10 @@ pub fn bind(params: &[Param], given: &Given, inventory: &Inventory) -> Result<Pa
 }
 
 fn missing(param: &Param) -> BindError {
-    BindError::Missing { name: param.name.clone(), kind: param.kind.word(), help: param.help.clone() }
+    BindError::Missing {
+        name: param.name.clone(),
+        kind: param.kind.word(),
+        help: param.help.clone(),
+        variable: param.variable().map(str::to_owned),
+    }
 }

@@ -43,6 +43,30 @@ fn valid_runbooks_load_without_a_complaint() {
     );
 }
 
+#[test]
+fn a_runbook_goes_by_its_aliases_too() {
+    let book = BookSource::open(&dir("valid")).unwrap();
+    assert_eq!(book.named("all-of-it").unwrap(), "everything");
+    assert_eq!(book.runbook("all-of-it").unwrap().name, "everything");
+    assert_eq!(book.headline("everything").aliases, ["all-of-it"]);
+    let fault = book.named("all-of-its").unwrap_err();
+    assert_eq!(fault.hint().as_deref(), Some("did you mean `all-of-it`?"));
+
+    let book = BookSource::open(&dir("invalid")).unwrap();
+    let fault = book.named("shared").unwrap_err();
+    assert_eq!(fault.to_string(), "`shared` is an alias of several runbooks: alias-shared, alias-taken");
+}
+
+#[test]
+fn a_system_runs_on_hosts_that_there_are() {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::write(scratch.path().join("book.yaml"), "systems:\n  Gearman:\n    hosts: [jobs, jbos]\n").unwrap();
+    let book = BookSource::open(scratch.path()).unwrap();
+    let shown = book.check::<&str>(&[], &fleet("valid")).render(false);
+    assert!(shown.contains("book.yaml:3:19") && shown.contains("did you mean `jobs`?"), "{shown}");
+    assert!(book.check::<&str>(&[], &Inventory::default()).is_empty(), "without a fleet nobody can tell");
+}
+
 /// Compares `shown` with the text committed at `path`.
 fn snapshot(path: &Path, shown: &str, stale: &mut Vec<String>) {
     if updating() {

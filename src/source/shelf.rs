@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::decode::{Context, Decode};
 use super::diagnostic::{Diagnostic, Diagnostics};
@@ -45,9 +45,28 @@ pub enum LoadError {
         /// The nearest name there is.
         near: Option<String>,
     },
+    /// Several runbooks have this alias.
+    #[error("`{name}` is an alias of several runbooks: {}", .several.join(", "))]
+    Ambiguous {
+        /// The alias.
+        name: String,
+        /// The runbooks that claim it.
+        several: Vec<String>,
+    },
     /// Files have faults.
     #[error("{}", .0.summary())]
     Faults(Diagnostics),
+}
+
+impl LoadError {
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { near, .. } => near.as_ref().map(|near| format!("did you mean `{near}`?")),
+            Self::Ambiguous { .. } => Some("say which one you mean by its own name".to_owned()),
+            Self::NoBook { .. } | Self::Faults(_) => None,
+        }
+    }
 }
 
 /// What a list shows of a runbook.
@@ -59,6 +78,8 @@ pub struct Headline {
     pub title: String,
     /// What it is for.
     pub summary: String,
+    /// Other names it is known by.
+    pub aliases: Vec<String>,
     /// The system it belongs to.
     pub system: Option<String>,
     /// Words to find it by.
@@ -70,6 +91,7 @@ pub struct Headline {
 pub struct BookSource {
     dir: PathBuf,
     names: Vec<String>,
+    aliases: OnceLock<BTreeMap<String, Vec<String>>>,
     book: Book,
     text: Option<Arc<SourceText>>,
     faults: Diagnostics,
@@ -108,6 +130,7 @@ impl BookSource {
         let mut source = Self {
             dir: dir.to_owned(),
             names,
+            aliases: OnceLock::new(),
             book: Book { dir: dir.to_owned(), ..Book::default() },
             text: None,
             faults: Diagnostics::new(),
@@ -130,7 +153,7 @@ impl BookSource {
         if let Some(raw) = cx.tree().and_then(|tree| RawBook::decode(&tree, &cx)) {
             let files = BookFiles::new(&self.dir);
             let none = BTreeMap::new();
-            let include = |_: &str| Include::Unknown(None);
+            let include = |_: &str| Include::Unknown { why: "book.yaml runs no runbooks".to_owned(), help: None };
             let low = Lowering {
                 cx: &cx,
                 files: &files,
@@ -177,24 +200,58 @@ impl BookSource {
 
     /// What a list shows of a runbook. Reads no more of the file than it needs, and complains of nothing.
     pub fn headline(&self, name: &str) -> Headline {
-        let path = self.path(name);
-        let bytes = read_bytes(&path, name, LARGEST).unwrap_or_default();
-        let text = String::from_utf8(bytes).unwrap_or_default();
-        let [title, summary, system, tags] = yaml::headline(&text, ["title", "summary", "system", "tags"], "steps");
+        let [title, summary, system, tags, aliases] =
+            self.top(name, ["title", "summary", "system", "tags", "aliases"], "steps");
+        let words = |text: Option<String>| text.iter().flat_map(|text| text.lines()).map(str::to_owned).collect();
         let trimmed = |text: String| text.trim().to_owned();
         Headline {
             name: name.to_owned(),
             title: title.map(trimmed).filter(|title| !title.is_empty()).unwrap_or_else(|| name.to_owned()),
             summary: summary.map(trimmed).unwrap_or_default(),
+            aliases: words(aliases),
             system: system.map(trimmed),
-            tags: tags.iter().flat_map(|tags| tags.lines()).map(str::to_owned).collect(),
+            tags: words(tags),
         }
+    }
+
+    fn top<const N: usize>(&self, name: &str, wanted: [&str; N], enough: &str) -> [Option<String>; N] {
+        let bytes = read_bytes(&self.path(name), name, LARGEST).unwrap_or_default();
+        yaml::headline(&String::from_utf8(bytes).unwrap_or_default(), wanted, enough)
+    }
+
+    /// The name of the runbook that goes by `name`: its own name, or one of its aliases.
+    pub fn named(&self, name: &str) -> Result<&str, LoadError> {
+        if let Some(known) = self.names.iter().find(|known| *known == name) {
+            return Ok(known);
+        }
+        let aliases = self.aliases();
+        match aliases.get(name).map(Vec::as_slice) {
+            Some([only]) => Ok(only),
+            Some(several) => Err(LoadError::Ambiguous { name: name.to_owned(), several: several.to_vec() }),
+            None => {
+                let all = self.names.iter().chain(aliases.keys()).map(String::as_str);
+                Err(LoadError::Unknown { name: name.to_owned(), near: nearest(name, all).map(str::to_owned) })
+            }
+        }
+    }
+
+    /// Each alias with the runbooks that claim it. Reads every file, so it is asked for only when a name needs it.
+    fn aliases(&self) -> &BTreeMap<String, Vec<String>> {
+        self.aliases.get_or_init(|| {
+            let mut aliases: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for name in &self.names {
+                let [found] = self.top(name, ["aliases"], "");
+                for alias in found.iter().flat_map(|found| found.lines()) {
+                    aliases.entry(alias.to_owned()).or_default().push(name.clone());
+                }
+            }
+            aliases
+        })
     }
 
     /// The runbook `name`, with all that it runs.
     pub fn runbook(&self, name: &str) -> Result<Arc<Runbook>, LoadError> {
-        self.known(name)?;
-        let loaded = self.load(name, &RefCell::default());
+        let loaded = self.load(self.named(name)?, &RefCell::default());
         let mut faults = self.faults.clone();
         faults.extend(loaded.faults.clone());
         match &loaded.runbook {
@@ -207,19 +264,22 @@ impl BookSource {
     /// Hosts and their variables are looked at where `inventory` has hosts.
     pub fn check<N: AsRef<str>>(&self, names: &[N], inventory: &Inventory) -> Diagnostics {
         let mut out = self.faults.clone();
+        if let Some(text) = &self.text {
+            out.extend(lint::systems(&self.book, text, inventory));
+        }
         let all: Vec<&str> = match names {
             [] => self.names.iter().map(String::as_str).collect(),
             some => some.iter().map(AsRef::as_ref).collect(),
         };
         for name in all {
-            if self.known(name).is_err() {
-                let near = nearest(name, self.names.iter().map(String::as_str));
-                let found = Diagnostic::error("unknown-runbook", format!("there is no runbook `{name}`"))
-                    .in_file(&self.dir.display().to_string())
-                    .maybe_help(near.map(|near| format!("did you mean `{near}`?")));
-                out.push(found);
-                continue;
-            }
+            let name = match self.named(name) {
+                Ok(name) => name,
+                Err(error) => {
+                    let found = Diagnostic::error("unknown-runbook", error.to_string());
+                    out.push(found.in_file(&self.dir.display().to_string()).maybe_help(error.hint()));
+                    continue;
+                }
+            };
             let loaded = self.load(name, &RefCell::default());
             out.extend(loaded.faults.clone());
             if let (Some(runbook), Some(source)) = (&loaded.runbook, &loaded.source) {
@@ -237,14 +297,6 @@ impl BookSource {
         let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
         out.extend(self.check_suites(&names, inventory));
         out.sorted()
-    }
-
-    fn known(&self, name: &str) -> Result<(), LoadError> {
-        if self.names.iter().any(|known| known == name) {
-            return Ok(());
-        }
-        let near = nearest(name, self.names.iter().map(String::as_str)).map(str::to_owned);
-        Err(LoadError::Unknown { name: name.to_owned(), near })
     }
 
     fn load(&self, name: &str, path: &RefCell<Vec<String>>) -> Arc<Loaded> {
@@ -274,6 +326,7 @@ impl BookSource {
         let raw = cx.tree().and_then(|tree| RawRunbook::decode(&tree, &cx));
         let mut declared = lint::Declared::default();
         let runbook = raw.map(|raw| {
+            self.unique_aliases(name, &raw, &cx);
             declared = lint::Declared::of(&raw);
             let files = BookFiles::new(&self.dir);
             let include = |name: &str| self.include(name, path);
@@ -285,17 +338,34 @@ impl BookSource {
         Loaded { runbook, source: Some(source), declared, faults: cx.finish() }
     }
 
+    /// An alias leads to one runbook.
+    fn unique_aliases(&self, name: &str, raw: &RawRunbook, cx: &Context) {
+        for (index, alias) in raw.aliases.iter().enumerate() {
+            let (text, span) = (alias.0.text.as_str(), &alias.0.span);
+            let taken = if raw.aliases[..index].iter().any(|earlier| earlier.0.text == text) {
+                "it stands here twice".to_owned()
+            } else if self.names.iter().any(|known| known == text) {
+                format!("there is a runbook `{text}`")
+            } else if let Some(other) = self.aliases().get(text).and_then(|all| all.iter().find(|other| *other != name))
+            {
+                format!("`{other}` has it too")
+            } else {
+                continue;
+            };
+            cx.fault("alias-taken", span, format!("the alias `{text}` is taken: {taken}"));
+        }
+    }
+
     fn include(&self, name: &str, path: &RefCell<Vec<String>>) -> Include {
+        let name = match self.named(name) {
+            Ok(name) => name,
+            Err(error) => return Include::Unknown { why: error.to_string(), help: error.hint() },
+        };
         let start = path.borrow().iter().position(|open| open == name);
         if let Some(start) = start {
             let mut names = path.borrow()[start..].to_vec();
             names.push(name.to_owned());
             return Include::Cycle(names);
-        }
-        match self.known(name) {
-            Err(LoadError::Unknown { near, .. }) => return Include::Unknown(near),
-            Err(_) => return Include::Unknown(None),
-            Ok(()) => {}
         }
         let loaded = self.load(name, path);
         match &loaded.runbook {

@@ -85,7 +85,7 @@ impl BookSource {
                 match self.runbook(&read.runbook) {
                     Ok(runbook) => read.suite = Some(self.lower_suite(name, &raw, &runbook, inventory, &cx)),
                     Err(LoadError::Faults(faults)) => read.faults.extend(faults),
-                    Err(LoadError::NoBook { .. } | LoadError::Unknown { .. }) => {}
+                    Err(LoadError::NoBook { .. } | LoadError::Unknown { .. } | LoadError::Ambiguous { .. }) => {}
                 }
             } else {
                 let near = nearest(&read.runbook, known.iter().map(String::as_str));

@@ -61,6 +61,22 @@ impl Program {
         self
     }
 
+    /// On a copy of the project's book in which files read otherwise: (file, text, the text in its place).
+    pub fn with_changes(mut self, changes: &[(&str, &str, &str)]) -> Self {
+        let book = self.dir.path().join("book");
+        if self.book != book {
+            copy_folder(&self.book, &book);
+        }
+        for (file, from, to) in changes {
+            let path = book.join(file);
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from), "{file} has no `{from}`");
+            std::fs::write(path, text.replace(from, to)).unwrap();
+        }
+        self.book = book;
+        self
+    }
+
     /// Lays another inventory of this text over the others.
     pub fn lay(&mut self, name: &str, text: &str) {
         let path = self.dir.path().join(name);
@@ -189,6 +205,19 @@ impl Program {
         while !true_now() {
             assert!(Instant::now() < until, "waited in vain for {what}");
             std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copy = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &copy);
+        } else {
+            std::fs::copy(&path, &copy).unwrap();
         }
     }
 }

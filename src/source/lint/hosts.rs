@@ -2,13 +2,46 @@
 
 use std::sync::Arc;
 
+use super::place::inside;
 use super::scope::Seen;
 use super::{Linter, Slot};
 use crate::model::expression::NameUse;
 use crate::model::inventory::InventoryError;
-use crate::model::{Expression, HostPattern, ParamType, Probe};
-use crate::source::diagnostic::Severity;
+use crate::model::{Book, Expression, HostPattern, Inventory, ParamType, Probe};
+use crate::source::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::source::text::SourceText;
 use crate::vocab::HostName;
+
+/// Systems of `book.yaml` that run on hosts which the inventory does not have.
+pub(in crate::source) fn systems(book: &Book, source: &Arc<SourceText>, inventory: &Inventory) -> Diagnostics {
+    let mut out = Diagnostics::new();
+    if inventory.hosts.is_empty() {
+        return out;
+    }
+    for pattern in book.systems.iter().filter_map(|system| system.hosts.as_ref()) {
+        if let Err(error) = inventory.select(pattern.source())
+            && let Some((code, offset, help)) = nobody(pattern, &error)
+        {
+            let span = inside(source, pattern.template().location(), pattern.source(), offset);
+            out.push(Diagnostic::error(code, error.to_string()).at(source, span, "").maybe_help(help));
+        }
+    }
+    out
+}
+
+/// Why a pattern names no host: the code, the place in the pattern, what helps. Nothing where that was said before.
+fn nobody(pattern: &HostPattern, error: &InventoryError) -> Option<(&'static str, usize, Option<String>)> {
+    let (code, name, near) = match error {
+        // that they are not well formed was said when they were read
+        InventoryError::BadRange(_) => return None,
+        InventoryError::Unknown { name, .. } if !HostName::is_valid(name) => return None,
+        InventoryError::Unknown { name, near } => ("unknown-host", name.as_str(), near.as_ref()),
+        InventoryError::Empty(_) => ("no-hosts", "", None),
+        InventoryError::Cycle(_) => ("cycle", "", None),
+    };
+    let offset = pattern.source().find(name).unwrap_or_default();
+    Some((code, offset, near.map(|near| format!("did you mean `{near}`?"))))
+}
 
 impl Linter<'_> {
     /// Whether there is an inventory to look into.
@@ -26,17 +59,9 @@ impl Linter<'_> {
         match self.subject.inventory.select(pattern.source()) {
             Ok(hosts) => Some(Arc::new(hosts)),
             Err(error) => {
-                let (code, name, near) = match &error {
-                    // that they are not well formed was said when they were read
-                    InventoryError::BadRange(_) => return None,
-                    InventoryError::Unknown { name, .. } if !HostName::is_valid(name) => return None,
-                    InventoryError::Unknown { name, near } => ("unknown-host", name.as_str(), near.clone()),
-                    InventoryError::Empty(_) => ("no-hosts", "", None),
-                    InventoryError::Cycle(_) => ("cycle", "", None),
-                };
-                let offset = pattern.source().find(name).unwrap_or_default();
+                let (code, offset, help) = nobody(pattern, &error)?;
                 let found = self.in_template(Severity::Error, code, pattern.template(), offset, error.to_string());
-                self.out.push(found.maybe_help(near.map(|near| format!("did you mean `{near}`?"))));
+                self.out.push(found.maybe_help(help));
                 None
             }
         }

@@ -10,6 +10,8 @@ mod shell;
 mod usage;
 mod walk;
 
+pub(super) use hosts::systems;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 

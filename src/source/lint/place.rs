@@ -58,13 +58,15 @@ impl Linter<'_> {
     ) -> Diagnostic {
         let found = Diagnostic::new(severity, code, message);
         match self.subject.sources.iter().find(|source| *source.name() == location.file) {
-            Some(source) => {
-                let start = walk(source.text(), source.offset(location), text, offset);
-                found.at(source, word(source, start), "")
-            }
+            Some(source) => found.at(source, inside(source, location, text, offset), ""),
             None => found.in_file(&location.file),
         }
     }
+}
+
+/// The name at the byte `offset` of `text`, which begins at `location`.
+pub(super) fn inside(source: &Arc<SourceText>, location: &Location, text: &str, offset: usize) -> Span {
+    word(source, walk(source.text(), source.offset(location), text, offset))
 }
 
 /// The stretch that a name, or the like, covers from `start`.

@@ -44,6 +44,7 @@ impl Lowering<'_> {
             name: name.to_owned(),
             title: raw.title.as_ref().map_or_else(|| name.to_owned(), |prose| prose.0.text.trim().to_owned()),
             prose: raw.prose.as_ref().map(|prose| prose.0.text.trim().to_owned()).unwrap_or_default(),
+            hosts: raw.hosts.as_ref().and_then(|words| self.cx.hosts(words)),
             port,
             links: pairs(&raw.links),
         }

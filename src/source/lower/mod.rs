@@ -41,8 +41,13 @@ pub(super) enum Include {
     Found(Arc<Runbook>),
     /// It leads back to where it was asked for: the names on the way.
     Cycle(Vec<String>),
-    /// There is none; perhaps one of this name was meant.
-    Unknown(Option<String>),
+    /// There is none, or not one only.
+    Unknown {
+        /// Why, as a fragment.
+        why: String,
+        /// The way out.
+        help: Option<String>,
+    },
     /// It has faults of its own.
     Broken(Diagnostics),
 }

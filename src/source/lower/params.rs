@@ -61,10 +61,13 @@ impl Lowering<'_> {
         self.unique("values", raw.values.iter().map(|word| (word.text.as_str(), &word.span)));
         if let Some(word) = &raw.default {
             if kind == ParamType::Secret {
-                let found = self.cx.error("secret-default", &word.span, "a secret cannot stand in a file");
-                self.cx.report(
-                    found.help("take `default` out: it is asked for, or given as `NAME=@FILE` or `NAME=env:VAR`"),
-                );
+                if Param::variable_in(&word.text).is_none() {
+                    let found = self.cx.error("secret-default", &word.span, "a secret cannot stand in a file");
+                    self.cx.report(found.help(
+                        "name a variable of the operator's environment, `default: env:VARIABLE`, or take `default` out: then it \
+                         is asked for",
+                    ));
+                }
             } else if let Err(why) = kind.read(&word.text)
                 && (raw.place.key("type").is_none() || raw.r#type.is_some())
             {
@@ -72,7 +75,7 @@ impl Lowering<'_> {
                 self.cx.fault("bad-default", &word.span, message);
             }
         }
-        let default = raw.default.as_ref().map(|word| word.text.clone()).filter(|_| kind != ParamType::Secret);
+        let default = raw.default.as_ref().map(|word| word.text.clone());
         let position = raw.position.as_ref().map(|position| position.number);
         let help = raw.help.as_ref().map(|prose| prose.0.text.trim().to_owned()).unwrap_or_default();
         Param { name, kind, default, position, help, location }
@@ -113,10 +116,8 @@ impl Lowering<'_> {
                 self.cx.report(found.help("take one of them out, or move what both need into a third"));
                 return None;
             }
-            Include::Unknown(near) => {
-                let found =
-                    self.cx.error("unknown-runbook", &word.span, format!("there is no runbook `{name}` in the book"));
-                self.cx.report(found.maybe_help(near.map(|near| format!("did you mean `{near}`?"))));
+            Include::Unknown { why, help } => {
+                self.cx.report(self.cx.error("unknown-runbook", &word.span, why).maybe_help(help));
                 return None;
             }
             Include::Broken(faults) => {
@@ -151,7 +152,8 @@ impl Lowering<'_> {
                 self.cx.fault("bad-value", &word.span, message);
             }
         }
-        for param in runbook.params.iter().filter(|param| param.default.is_none()) {
+        // what stands in the environment is the operator's to give, not another runbook's
+        for param in runbook.params.iter().filter(|param| param.default.is_none() || param.kind == ParamType::Secret) {
             if !raw.spec.with.entries.iter().any(|entry| entry.name == param.name) {
                 let message = format!("the runbook `{}` needs the parameter `{}`", runbook.name, param.name);
                 let found = Diagnostic::error("missing-param", message)

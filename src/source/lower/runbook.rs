@@ -36,6 +36,7 @@ pub(in crate::source) fn runbook(name: &str, raw: &RawRunbook, mut low: Lowering
         name: name.to_owned(),
         file: cx.source().name().clone(),
         text: cx.source().text().clone(),
+        aliases: raw.aliases.iter().map(|ident| ident.0.text.clone()).collect(),
         title: raw.title.0.text.trim().to_owned(),
         summary: prose(&raw.summary).unwrap_or_default(),
         system: raw.system.as_ref().map(|word| word.text.clone()),

@@ -1,7 +1,7 @@
 //! The file `book.yaml`.
 
 use super::probe::RawProbe;
-use super::{Length, Named, Prose, Whole, Word};
+use super::{Length, Named, OneOrMany, Prose, Whole, Word};
 use crate::source::decode::record;
 
 record! {
@@ -30,6 +30,8 @@ record! {
         title: Option<Prose>,
         /// What it is.
         prose: Option<Prose>,
+        /// Where it runs: a group, a host, a pattern.
+        hosts: Option<OneOrMany<Word>>,
         /// Its port.
         port: Option<Whole>,
         /// Links: `Title: address`.

@@ -4,7 +4,7 @@ use super::check::{RawCheck, RawPrecondition, RawWarning};
 use super::command::RawSudo;
 use super::probe::RawProbe;
 use super::step::RawStep;
-use super::{Named, OneOrMany, Prose, Whole, Word};
+use super::{Ident, Named, OneOrMany, Prose, Whole, Word};
 use crate::source::decode::{choice, record};
 
 record! {
@@ -16,6 +16,9 @@ record! {
         summary: Option<Prose>,
         /// The system it belongs to: a key of `systems:` in book.yaml.
         system: Option<Word>,
+        /// Other names that `runbook run` and the like know it by.
+        #[schemars(default)]
+        aliases: Vec<Ident>,
         /// Words to find it by.
         #[schemars(default)]
         tags: Vec<Word>,
@@ -51,7 +54,8 @@ record! {
     RawParam is "a parameter" {
         /// Its type. Default: string.
         r#type: Option<RawParamType>,
-        /// The value when none is given. Without it, one must be given.
+        /// The value when none is given. Without it, one must be given. Of a secret: `env:VARIABLE`, the variable of the
+        /// operator's environment that it is then read from.
         default: Option<Word>,
         /// Its place among the positional arguments, from 1.
         position: Option<Whole>,
