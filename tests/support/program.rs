@@ -44,13 +44,18 @@ impl Program {
         Self { dir: TempDir::new().unwrap(), book, inventories: Vec::new(), env: Vec::new() }
     }
 
-    /// With a book of its own: the project's inventory and `book.yaml`, and these files (name, text) over them.
+    /// With a book of its own: the project's inventory, `book.yaml` and scripts, and these files (name, text) over them.
     pub fn with_book(mut self, files: &[(&str, &str)]) -> Self {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
         let book = self.dir.path().join("book");
         std::fs::create_dir_all(&book).unwrap();
-        for name in ["inventory.yaml", "book.yaml"] {
-            std::fs::copy(own.join(name), book.join(name)).unwrap();
+        for entry in std::fs::read_dir(&own).unwrap() {
+            let path = entry.unwrap().path();
+            // the runbooks and their scenarios stay behind: a test is about the one it brings
+            let scripts = path.is_dir() && !path.ends_with("tests");
+            if scripts || path.ends_with("inventory.yaml") || path.ends_with("book.yaml") {
+                assert!(Command::new("cp").arg("-R").arg(&path).arg(&book).status().unwrap().success());
+            }
         }
         for (name, text) in files {
             let path = book.join(name);
