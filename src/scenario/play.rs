@@ -23,7 +23,7 @@ use crate::plan::make::{Making, RunFacts};
 use crate::plan::{Given, Plan, bind};
 use crate::report::{Closing, Data, Keeper, Plain, Sink, Story, Styles};
 use crate::transport::Scripted;
-use crate::vocab::{Clock, HostName, RunId, StepId};
+use crate::vocab::{Clock, HostName, Period, RunId, StepId};
 
 /// Longer than a run goes on by itself.
 const FOREVER: Duration = Duration::from_hours(24 * 30);
@@ -131,25 +131,30 @@ impl<'a> World<'a> {
     async fn play(mut self) -> Played {
         let mut differences = Vec::new();
         let mut told = Vec::new();
-        let mut unanswered = 0;
+        let mut whole = true;
         for (index, stretch) in self.scenario.stretches.iter().enumerate() {
             tokio::time::sleep(stretch.later.get()).await;
             let came = self.stretch(index, stretch).await;
-            let mut found: Vec<Difference> =
-                self.fleet.unanswered()[unanswered..].iter().map(fleet::unanswered).collect();
-            unanswered += found.len();
-            found.dedup();
-            found.extend(judge(stretch, &came));
+            // what came of a run that was not answered says nothing
+            let mut found = fleet::unanswered(&self.fleet.unanswered());
+            let lost = !found.is_empty();
+            if !lost {
+                found = judge(stretch, &came);
+            }
             differences.extend(found.into_iter().map(|found| Difference { stretch: index + 1, ..found }));
             told.push(came.told);
-            if matches!(came.end, End::Never | End::Broken(_)) {
+            whole = !lost && !matches!(came.end, End::Never | End::Broken(_));
+            if !whole {
                 break;
             }
         }
         let own = self.stage.suite.answers.len();
         let used = (0..own).map(|index| self.rules.get(index).is_some_and(|(rule, _)| self.fleet.used(*rule) > 0));
         let used = used.collect();
-        differences.extend(self.rules.iter().skip(own).filter_map(|(rule, answering)| self.unused(*rule, answering)));
+        if whole {
+            let rest = self.rules.iter().skip(own);
+            differences.extend(rest.filter_map(|(rule, answering)| self.unused(*rule, answering)));
+        }
         Played { differences, told, used, log: self.log }
     }
 
@@ -291,6 +296,7 @@ impl<'a> World<'a> {
                 biased;
                 // what the program had in flight is gone with it; what runs on hosts is not
                 () = self.fleet.crashed() => None,
+                () = crash(stretch.crash) => None,
                 ended = program => Some(ended),
                 never = interrupts(&stretch.interrupts, &interrupt, &recorder) => match never {},
             }
@@ -341,8 +347,16 @@ impl<'a> World<'a> {
     }
 }
 
+/// Comes back when the program is to die.
+async fn crash(time: Option<Period>) {
+    match time {
+        Some(time) => tokio::time::sleep(time.get()).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Presses Ctrl-C at these times.
-async fn interrupts(times: &[crate::vocab::Period], interrupt: &Interrupt, recorder: &Recorder) -> Infallible {
+async fn interrupts(times: &[Period], interrupt: &Interrupt, recorder: &Recorder) -> Infallible {
     let began = Instant::now();
     for time in times {
         tokio::time::sleep_until(began + time.get()).await;
@@ -354,6 +368,8 @@ async fn interrupts(times: &[crate::vocab::Period], interrupt: &Interrupt, recor
 }
 
 fn options(said: &scenario::Options) -> Options {
+    let usual = Options::default();
+    let longest = said.wait.max(said.wait_lock).unwrap_or_default();
     Options {
         operator: operator().name,
         yes: said.yes,
@@ -364,7 +380,9 @@ fn options(said: &scenario::Options) -> Options {
         wait: said.wait,
         wait_lock: said.wait_lock,
         retry: said.retry,
-        ..Options::default()
+        // half a day is looked at some hundred times, not twenty thousand
+        wait_interval: usual.wait_interval.max(Period::seconds(longest.get().as_secs() / 1000)),
+        ..usual
     }
 }
 
