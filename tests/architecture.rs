@@ -19,6 +19,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("engine", &["vocab", "model", "event", "plan", "journal", "transport"]),
     ("render", &["vocab", "model"]),
     ("report", &["vocab", "event"]),
+    // judged is also what a run tells
+    ("scenario", &["vocab", "model", "event", "plan", "journal", "transport", "engine", "report"]),
 ];
 
 /// Single files that may import what their floor may not, and why.

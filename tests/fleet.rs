@@ -23,8 +23,12 @@ mod contention;
 mod crash;
 #[path = "fleet/cut_off.rs"]
 mod cut_off;
+#[path = "fleet/ddlockd.rs"]
+mod ddlockd;
 #[path = "fleet/failures.rs"]
 mod failures;
+#[path = "fleet/gearman.rs"]
+mod gearman;
 #[path = "fleet/going_on.rs"]
 mod going_on;
 #[path = "fleet/hostile.rs"]
@@ -33,6 +37,10 @@ mod hostile;
 mod interruption;
 #[path = "fleet/locks.rs"]
 mod locks;
+#[path = "fleet/mail.rs"]
+mod mail;
+#[path = "fleet/memcached.rs"]
+mod memcached;
 #[path = "fleet/questions.rs"]
 mod questions;
 #[path = "fleet/rehearsal.rs"]
@@ -41,6 +49,8 @@ mod rehearsal;
 mod restart_jobs;
 #[path = "fleet/restart_webs.rs"]
 mod restart_webs;
+#[path = "fleet/schwartz.rs"]
+mod schwartz;
 #[path = "fleet/secrets.rs"]
 mod secrets;
 #[path = "fleet/state.rs"]
@@ -49,3 +59,5 @@ mod state;
 mod steps;
 #[path = "fleet/truth.rs"]
 mod truth;
+#[path = "fleet/workers.rs"]
+mod workers;

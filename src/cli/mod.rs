@@ -29,6 +29,7 @@ mod schema;
 mod show;
 mod signals;
 mod terminal;
+mod test;
 mod view;
 
 pub use app::{App, main};
