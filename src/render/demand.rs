@@ -1,10 +1,10 @@
 //! What to look for: an expectation in words, beside the expression itself.
 
 use super::document::Inline;
-use super::inside::Inside;
+use super::inside::{Inside, placeholder};
 use crate::model::expression::NameUse;
-use crate::model::{Expectation, Expression, Parse, Probe, Quantifier, Shape};
-use crate::vocab::Period;
+use crate::model::{Expectation, Expression, LookSpec, Parse, Probe, Quantifier, Shape};
+use crate::vocab::{HostName, Period};
 
 /// What must be seen, how the output is read (unless that was said: `again`), and for how long it may take to become so.
 pub(super) fn demand(
@@ -12,6 +12,7 @@ pub(super) fn demand(
     probe: &Probe,
     expectation: &Expectation,
     within: Option<Period>,
+    hosts: &[HostName],
     again: bool,
 ) -> Vec<Inline> {
     let expression = &expectation.expression;
@@ -34,12 +35,16 @@ pub(super) fn demand(
         out.push(Inline::text(" "));
         out.extend(reading(parse));
     }
-    for (name, meaning) in NAMES {
-        if !again && uses(expression, name) {
-            out.extend([Inline::text(" "), Inline::code(*name), Inline::text(format!(" is {meaning}."))]);
+    let columns = probe.parse.as_ref().and_then(Parse::known_columns).unwrap_or_default();
+    for (name, meaning) in names(&probe.look) {
+        let is_column = by_rows && columns.iter().any(|column| column == name);
+        if !again && !is_column && uses(expression, name) {
+            out.extend([Inline::text(" "), Inline::code(*name), Inline::text(" is ")]);
+            out.extend(inside.edition.line(meaning, ""));
+            out.push(Inline::text("."));
         }
     }
-    out.extend(values(inside, expression));
+    out.extend(values(inside, expression, hosts));
     if let Some(within) = within {
         out.push(Inline::text(format!(" Look again until it is so, for up to {within}.")));
     }
@@ -59,43 +64,55 @@ pub(super) fn asks_before(expectation: &Expectation) -> bool {
 /// A condition with what its parameters are here.
 pub(super) fn condition(inside: &Inside<'_>, expression: &Expression) -> Vec<Inline> {
     let mut out = vec![Inline::code(expression.source().trim()), Inline::text(".")];
-    out.extend(values(inside, expression));
+    out.extend(values(inside, expression, &[]));
     out
 }
 
-const NAMES: &[(&str, &str)] = &[
-    ("exit", "the exit status"),
-    ("status", "the HTTP status"),
-    ("body", "what follows the headers"),
-    ("reply", "what comes back"),
-    ("took", "how many seconds it takes"),
-    ("before", "what the same look told before the step"),
-];
+/// The names that a look gives, and what they are for a person.
+fn names(look: &LookSpec) -> &'static [(&'static str, &'static str)] {
+    match look {
+        LookSpec::Run(_) => &[
+            ("exit", "the exit status"),
+            ("took", "how many seconds it takes"),
+            ("before", "what the same look told before the step"),
+        ],
+        LookSpec::Tcp(_) => &[
+            ("reply", "what comes back"),
+            ("answer", "`reply` when something comes back, else how it goes: `refused`, `timed-out` or `closed`"),
+            ("took", "how many seconds it takes"),
+            ("before", "what the same look told before the step"),
+        ],
+        LookSpec::Http(_) => &[
+            ("status", "the HTTP status"),
+            ("body", "what follows the headers"),
+            ("took", "how many seconds it takes"),
+            ("before", "what the same look told before the step"),
+        ],
+    }
+}
 
 fn uses(expression: &Expression, root: &str) -> bool {
     expression.names().iter().any(|used| used.path.first().is_some_and(|part| part == root))
 }
 
-/// What the parameters and variables in an expression are.
-fn values(inside: &Inside<'_>, expression: &Expression) -> Vec<Inline> {
-    let mut seen = Vec::new();
+/// What the parameters, variables and notes in an expression are.
+fn values(inside: &Inside<'_>, expression: &Expression, hosts: &[HostName]) -> Vec<Inline> {
+    let mut seen: Vec<String> = Vec::new();
     let mut out = Vec::new();
-    let used = expression.names().iter().map(|NameUse { path, .. }| path.as_slice());
-    for path in used {
-        let [root, name, ..] = path else { continue };
-        if root != "params" || seen.contains(name) {
-            continue;
-        }
-        seen.push(name.clone());
-        if let Some(value) = inside.param(name) {
-            out.extend([
-                Inline::text(" "),
-                Inline::code(format!("params.{name}")),
-                Inline::text(" is "),
-                Inline::code(value),
-                Inline::text("."),
-            ]);
-        }
+    for NameUse { path, .. } in expression.names() {
+        let name = path.join(".");
+        let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+        let known = match parts.as_slice() {
+            ["params", param, ..] => inside.param(param).map(|value| (format!("params.{param}"), "is ", value)),
+            ["host", "vars", var, ..] => inside.var(var, hosts).map(|value| (format!("host.vars.{var}"), "is ", value)),
+            ["steps", _, "captured", captured, ..] => Some((name, "was noted as ", placeholder(captured))),
+            _ => None,
+        };
+        let Some((name, is, value)) = known.filter(|(name, ..)| !seen.contains(name)) else { continue };
+        out.extend([Inline::text(" "), Inline::code(name.clone()), Inline::text(format!(" {is}"))]);
+        out.push(if value.is_empty() { Inline::text("empty") } else { Inline::code(value) });
+        out.push(Inline::text("."));
+        seen.push(name);
     }
     out
 }
@@ -107,6 +124,13 @@ fn reading(parse: &Parse) -> Vec<Inline> {
         (Shape::Json, _) => vec![Inline::text("The output is JSON.")],
         (Shape::JsonLines, _) => vec![Inline::text("Each line is a row, as JSON.")],
         (Shape::Pairs { .. }, _) => vec![Inline::text("Each line is a name and its value.")],
+        (Shape::Rows(pattern), Some(like)) if is_any(like) => {
+            return vec![
+                Inline::text("Each line is a row, read by "),
+                Inline::code(pattern.0.as_str()),
+                Inline::text("; if one of them does not fit, take the answer for a no."),
+            ];
+        }
         (Shape::Rows(pattern), Some(like)) => {
             return vec![
                 Inline::text("The rows are the lines with "),
@@ -121,14 +145,21 @@ fn reading(parse: &Parse) -> Vec<Inline> {
         }
         (Shape::Table { separator, header, columns }, _) => {
             let header = if *header { " below the heading" } else { "" };
-            let cut = separator.as_ref().map(|by| format!(", cut at {by:?},")).unwrap_or_default();
-            let mut out = vec![Inline::text(format!("Each line{header}{cut} is a row of "))];
+            let mut out = vec![Inline::text(format!("Each line{header}"))];
+            match separator.as_deref() {
+                None | Some(" ") => {}
+                Some("\t") => out.push(Inline::text(", cut at its tabs,")),
+                Some(by) => out.extend([Inline::text(", cut at "), Inline::code(by), Inline::text(",")]),
+            }
+            out.push(Inline::text(" is a row of "));
             listed(&mut out, columns);
             out.push(Inline::text("."));
             out
         }
     };
-    if let Some(like) = like {
+    if like.is_some_and(is_any) {
+        out.push(Inline::text(" If one cannot be read so, take the answer for a no."));
+    } else if let Some(like) = like {
         out.extend([
             Inline::text(" If a line with "),
             Inline::code(like),
@@ -136,6 +167,11 @@ fn reading(parse: &Parse) -> Vec<Inline> {
         ]);
     }
     out
+}
+
+/// Whether a pattern is met by whatever has a character or two.
+fn is_any(like: &str) -> bool {
+    !like.is_empty() && like.chars().all(|c| c == '.')
 }
 
 fn listed(out: &mut Vec<Inline>, words: &[String]) {

@@ -184,7 +184,7 @@ fn run(text: &str, command: &Command, user: Option<&str>) -> String {
             }
         }
     }
-    if needs_care(text) {
+    if needs_care(text) || input.is_some_and(|input| needs_care(input.shown())) {
         out.insert_str(0, "set +H\n");
     }
     let simple = before.is_empty() && is_simple(text);
@@ -198,6 +198,14 @@ fn run(text: &str, command: &Command, user: Option<&str>) -> String {
         }
     };
     if let Some(input) = input {
+        // lines are easier to read as they are than in quotes
+        let lines =
+            Some(input.shown()).filter(|lines| ahead.is_empty() && !input.has_secret() && lines.ends_with('\n'));
+        if let Some(lines) = lines {
+            let end = delimiter(&format!("{alone}\n{lines}"));
+            let _ = write!(out, "{alone} <<'{end}'\n{lines}{end}");
+            return out;
+        }
         ahead.push(format!("printf %s {}", secret::words(input)));
     }
     match ahead.as_slice() {

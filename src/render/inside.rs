@@ -144,13 +144,22 @@ impl<'a> Inside<'a> {
         })
     }
 
+    /// What a variable is on these hosts, where it is the same on all.
+    pub(super) fn var(&self, name: &str, hosts: &[HostName]) -> Option<String> {
+        let mut found = hosts.iter().map(|host| self.target(host).vars.get(name).map(shown));
+        let first = found.next()??;
+        found.all(|other| other.as_ref() == Some(&first)).then_some(first)
+    }
+
     /// What a parameter is on this page, as a person reads it; none for a secret or one that is not there.
     pub(super) fn param(&self, name: &str) -> Option<String> {
-        self.params.values.get(name).map(|value| match value {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        })
+        self.params.values.get(name).map(shown)
     }
+}
+
+/// A value as a person reads it: a text without its quotes.
+fn shown(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn bind(params: &mut Params, param: &Param, text: Option<&str>, placeholder: &dyn Fn(&str) -> String) {

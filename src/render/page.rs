@@ -53,7 +53,9 @@ pub(super) fn warnings(inside: &Inside<'_>, on: &str, out: &mut Vec<Block>) {
     let mut found: Vec<&Warning> = inside.runbook.warnings.iter().collect();
     of_steps(&inside.runbook.steps, &mut found);
     for warning in found {
-        out.push(Block::Notice { label: "KEEP IN MIND".to_owned(), body: warning_words(inside, warning, on) });
+        let text = inside.text(&warning.says);
+        let (label, text) = label_of(&text);
+        out.push(Block::Notice { label: label.to_owned(), body: warning_words(inside, warning, text, on) });
     }
     for step in &inside.runbook.steps {
         if let StepKind::Runbook { runbook, with, .. } = &step.kind {
@@ -62,8 +64,15 @@ pub(super) fn warnings(inside: &Inside<'_>, on: &str, out: &mut Vec<Block>) {
     }
 }
 
-fn warning_words(inside: &Inside<'_>, warning: &Warning, on: &str) -> Vec<Block> {
-    let mut body = inside.edition.blocks(&inside.text(&warning.says), on);
+/// What stands above a warning: its author's own words, where it begins with such, and the rest of it.
+fn label_of(text: &str) -> (&str, &str) {
+    let labels = ["KEEP IN MIND", "CAVEAT LECTOR"];
+    let own = |label: &&'static str| Some((*label, text.trim_start().strip_prefix(label)?.strip_prefix(':')?));
+    labels.iter().find_map(own).unwrap_or((labels[0], text))
+}
+
+fn warning_words(inside: &Inside<'_>, warning: &Warning, text: &str, on: &str) -> Vec<Block> {
+    let mut body = inside.edition.blocks(text.trim_start(), on);
     let mut more = Vec::new();
     match &warning.when {
         WarningWhen::Always => {}

@@ -102,7 +102,7 @@ impl<'a> Procedure<'a> {
         out.extend(typed::look(inside, probe, sudo, hosts, exit));
         if let Some((expectation, within)) = wanted {
             let again = !self.explained.borrow_mut().insert(probe.name.clone());
-            out.push(Block::Paragraph(demand::demand(inside, probe, expectation, within, again)));
+            out.push(Block::Paragraph(demand::demand(inside, probe, expectation, within, hosts, again)));
         }
     }
 
@@ -280,19 +280,22 @@ impl<'a> Procedure<'a> {
             out.push(Block::Paragraph(vec![Inline::text("If you do not know whether it took effect, this tells:")]));
             self.check(inside, check, sudo, &self.probe_hosts(inside, &check.probe, Some(hosts)), out);
         }
-        let mut says = vec![Inline::Strong(vec![Inline::text("If it fails:")])];
+        let many = hosts.len() > 1;
         let then = match failure.then {
-            Then::Ask if changes(step) => " touch no other host before you know why.",
+            Then::Ask if changes(step) && many => "touch no other host before you know why.",
             Then::Ask => "",
-            Then::Stop => " stop.",
-            Then::Continue => " go on with the next hosts, and come back to this one.",
+            Then::Stop => "stop.",
+            Then::Continue if many => "go on with the next hosts, and come back to this one.",
+            Then::Continue => "go on, and come back to it.",
         };
-        says.push(Inline::text(then));
-        if !failure.collect.is_empty() {
-            says.push(Inline::text(" This tells more, on the host that failed:"));
-        }
-        let spoken = !failure.collect.is_empty() || failure.then != Then::Ask;
-        if spoken {
+        let more = match (failure.collect.is_empty(), many) {
+            (true, _) => "",
+            (false, true) => "This tells more, on the host that failed:",
+            (false, false) => "This tells more:",
+        };
+        let words = [then, more].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ");
+        let says = vec![Inline::Strong(vec![Inline::text("If it fails:")]), Inline::text(format!(" {words}"))];
+        if !failure.collect.is_empty() || failure.then != Then::Ask {
             out.push(Block::Paragraph(says));
         }
         for spec in &failure.collect {

@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use runbook::model::{Check, Expectation, LookSpec, Probe, Runbook, Scope, Step, StepKind};
-use runbook::source::BookSource;
+use runbook::model::{Check, Expectation, Inventory, LookSpec, Probe, Runbook, Scope, Step, StepKind};
+use runbook::source::{BookSource, InventorySource};
+use runbook::vocab::observation::NoReply;
 use runbook::vocab::{HostName, Period, Reply, Verdict};
 
 use crate::support::hand::{Person, Section, sections};
 use crate::support::{Lab, Program, Ran};
 
 /// What the page demands in bold, as the book has it.
-struct Demands(BTreeMap<String, (Arc<Probe>, Expectation)>);
+struct Demands {
+    known: BTreeMap<String, (Arc<Probe>, Expectation)>,
+    inventory: Inventory,
+}
 
 impl Demands {
-    fn of(runbook: &Runbook) -> Self {
+    fn of(runbook: &Runbook, inventory: Inventory) -> Self {
         type Found = Vec<(String, (Arc<Probe>, Expectation))>;
         let demand = |check: &Check| (check.says.clone(), (check.probe.clone(), check.expectation.clone()));
         fn of_steps(steps: &[Step], demand: &dyn Fn(&Check) -> (String, (Arc<Probe>, Expectation)), found: &mut Found) {
@@ -44,13 +48,17 @@ impl Demands {
         let own = runbook.checks.iter().chain(runbook.preconditions.iter().map(|p| &p.check));
         let mut found: Found = own.map(demand).collect();
         of_steps(&runbook.steps, &demand, &mut found);
-        Self(found.into_iter().collect())
+        Self { known: found.into_iter().collect(), inventory }
     }
 
     /// Judges what a pasted command showed by the book's own probe: what is pasted sees what the tool would see.
     fn judge(&self, says: &str, host: &str, ran: &Ran) -> Verdict {
-        let (probe, expectation) = self.0.get(says).unwrap_or_else(|| panic!("the book demands no such thing: {says}"));
+        let (probe, expectation) =
+            self.known.get(says).unwrap_or_else(|| panic!("the book demands no such thing: {says}"));
         let reply = match ran.stdout.strip_prefix("HTTP/1.1 ") {
+            None if ran.stderr.contains("Connection refused") => {
+                Reply::Nothing { reason: NoReply::Refused, detail: String::new() }
+            }
             None if matches!(probe.look, LookSpec::Tcp(_)) => Reply::Tcp { reply: ran.stdout.clone() },
             Some(answer) => {
                 let (head, body) = answer.split_once("\r\n\r\n").expect("headers and a body");
@@ -63,13 +71,16 @@ impl Demands {
             }
             None => Reply::Command { exit: ran.code, stdout: ran.stdout.clone(), stderr: ran.stderr.clone() },
         };
-        let observation = probe.observe(HostName::new(host), reply, Period::ZERO);
-        expectation.judge(&Scope::new(), &observation)
+        let host = HostName::new(host);
+        let scope = Scope::new().with_host(&self.inventory.target(&host).expect("a host of the inventory"));
+        expectation.judge(&scope, &probe.observe(host, reply, Period::ZERO))
     }
 }
 
-fn demands(program: &Program, name: &str) -> Demands {
-    Demands::of(&BookSource::open(program.book()).unwrap().runbook(name).unwrap())
+fn demands(lab: &Lab, program: &Program, name: &str) -> Demands {
+    let files = [program.book().join("inventory.yaml"), lab.inventory().to_owned()];
+    let inventory = InventorySource::read(&files).unwrap().inventory;
+    Demands::of(&BookSource::open(program.book()).unwrap().runbook(name).unwrap(), inventory)
 }
 
 fn page(program: &Program, name: &str) -> Vec<Section> {
@@ -103,9 +114,10 @@ fn workers(lab: &Lab) -> Vec<String> {
 fn restart_jobs_by_hand_is_what_a_run_does() {
     let lab = Lab::acquire();
     let program = Program::on(&lab);
-    let (page, demands) = (page(&program, "restart-jobs"), demands(&program, "restart-jobs"));
+    let (page, demands) = (page(&program, "restart-jobs"), demands(&lab, &program, "restart-jobs"));
     let headings: Vec<&str> = page.iter().map(|section| &*section.heading).collect();
-    assert_eq!(headings, ["Before anything is changed", "1. Restart the workers", "At the end"]);
+    let wanted = ["Before anything is changed", "1. Restart the workers", "2. Imports that hold a claim", "At the end"];
+    assert_eq!(headings, wanted);
     let person = person(&lab, &program);
 
     // while an import runs, what is pasted says so, and of whose import
@@ -131,7 +143,7 @@ fn restart_webs_by_hand_is_what_a_run_does() {
     let lab = Lab::acquire();
     let program = Program::on(&lab);
     let webs: Vec<String> = (1..=6).map(|n| format!("va-web{n:02}")).collect();
-    let (page, demands) = (page(&program, "restart-webs"), demands(&program, "restart-webs"));
+    let (page, demands) = (page(&program, "restart-webs"), demands(&lab, &program, "restart-webs"));
     assert_eq!(page[0].one_by_one, webs, "one after the other");
     let well = |says: &str, host: &str, ran: &Ran| demands.judge(says, host, ran) == Verdict::Holds;
     page.iter().for_each(|section| person(&lab, &program).follow(section, &well));
@@ -143,6 +155,23 @@ fn restart_webs_by_hand_is_what_a_run_does() {
     let seen = |host: &str| demands.judge(&check.says, host, &person(&lab, &program).paste(check, host));
     assert!(matches!(seen("va-web03"), Verdict::Fails { .. }));
     assert_eq!(seen("va-web04"), Verdict::Holds);
+}
+
+#[test]
+fn start_gearman_by_hand_starts_what_is_down_and_leaves_the_other() {
+    let lab = Lab::acquire();
+    let program = Program::on(&lab);
+    lab.service("gearman", &["lay", "dfw-jobs01"]);
+    lab.service("gearman", &["up", "dfw-jobs02"]);
+    let pid = |host: &str| lab.service("gearman", &["pid", host]).trim().to_owned();
+    let up = pid("dfw-jobs02");
+    let (page, demands) = (page(&program, "start-gearman"), demands(&lab, &program, "start-gearman"));
+    let well = |says: &str, host: &str, ran: &Ran| demands.judge(says, host, ran) == Verdict::Holds;
+    page.iter().for_each(|section| person(&lab, &program).follow(section, &well));
+    assert_eq!(pid("dfw-jobs02"), up, "what answers is not touched");
+    assert!(lab.service("gearman", &["version", "dfw-jobs01"]).starts_with('v'));
+    program.run(["run", "start-gearman", "--yes"]).exits(0);
+    assert_eq!(program.started(), [""; 0], "there is nothing left for a run to do");
 }
 
 /// Every way in which a command can be given, each leaving a line behind on its hosts.
@@ -250,7 +279,7 @@ fn every_shape_of_a_command_does_by_hand_what_it_does_in_a_run() {
     {
         *text = text.replace("<open>", "any thing");
     }
-    let demands = demands(&program, "shapes");
+    let demands = demands(&lab, &program, "shapes");
     let well = |says: &str, host: &str, ran: &Ran| demands.judge(says, host, ran) == Verdict::Holds;
     page.iter().for_each(|section| person(&lab, &program).follow(section, &well));
     let by_hand = state();

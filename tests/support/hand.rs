@@ -1,7 +1,7 @@
 //! A person who follows a page: takes each command from the rendered text, goes to the host that it names, pastes it into
 //! bash there, and looks at what the page says to look for. Knows nothing of the runbook but what a reader would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -19,6 +19,8 @@ pub struct Section {
     pub one_by_one: Vec<String>,
     /// Whether each of them goes through the sections below, too, before the next begins.
     pub block: bool,
+    /// Whether the page says to go on when it fails.
+    pub goes_on: bool,
     pub commands: Vec<Pasted>,
 }
 
@@ -29,6 +31,10 @@ pub struct Pasted {
     pub says: String,
     /// Whether it stands behind "If it fails" or is a way back: nothing to do when all is well.
     pub in_trouble: bool,
+    /// The section it stands in.
+    pub step: String,
+    /// Whether what it shows may leave the rest of its section out.
+    pub leaves_out: bool,
     /// The user, when the page names one.
     pub user: Option<String>,
     /// Where it is pasted, one text for each host.
@@ -51,6 +57,7 @@ pub fn sections(page: &str) -> Vec<Section> {
     let mut in_trouble = false;
     let mut place: Option<(Option<String>, Vec<String>)> = None;
     let mut whose: Option<Vec<String>> = None;
+    let mut leaves_out = false;
     while let Some(line) = lines.next() {
         let section = out.last_mut().unwrap();
         if let Some(heading) = line.strip_prefix("### ").or_else(|| line.strip_prefix("#### ")) {
@@ -58,6 +65,9 @@ pub fn sections(page: &str) -> Vec<Section> {
             (says, in_trouble, whose) = (String::new(), false, None);
         } else if line.starts_with("**If it fails:**") || line.starts_with("To undo it") {
             in_trouble = true;
+            section.goes_on |= line.starts_with("**If it fails:** go on");
+        } else if line.starts_with("Leave the step out on a host where this is so already") {
+            leaves_out = true;
         } else if let Some(bold) = line.strip_prefix("**").and_then(|line| line.strip_suffix("**")) {
             says = bold.replace('\\', "");
         } else if line.starts_with("Begin with a host only while") {
@@ -90,7 +100,10 @@ pub fn sections(page: &str) -> Vec<Section> {
                 hosts_in(hosts).into_iter().for_each(|host| drop(texts.insert(host, code.clone())));
             }
             let user = if for_others { Some("here".to_owned()) } else { user };
-            section.commands.push(Pasted { says: std::mem::take(&mut says), in_trouble, user, texts });
+            let says = std::mem::take(&mut says);
+            let step = section.heading.clone();
+            section.commands.push(Pasted { says, in_trouble, step, leaves_out, user, texts });
+            leaves_out = false;
         } else if let Some(fence) = line.strip_suffix("sh").filter(|fence| fence.starts_with("```")) {
             let text: Vec<&str> = lines.by_ref().take_while(|line| *line != fence).collect();
             let (user, mut hosts) = place.take().expect("a place above a command");
@@ -104,8 +117,13 @@ pub fn sections(page: &str) -> Vec<Section> {
                 Some(last) if says.is_empty() && !last.texts.keys().any(|host| texts.contains_key(host)) => {
                     last.texts.extend(texts);
                 }
-                _ => section.commands.push(Pasted { says: std::mem::take(&mut says), in_trouble, user, texts }),
+                _ => {
+                    let says = std::mem::take(&mut says);
+                    let step = section.heading.clone();
+                    section.commands.push(Pasted { says, in_trouble, step, leaves_out, user, texts });
+                }
             }
+            leaves_out = false;
         }
     }
     // what stands in a block is done as one
@@ -189,6 +207,7 @@ impl Person<'_> {
             [] => vec![None],
             hosts => hosts.iter().map(Some).collect(),
         };
+        let mut left_out: BTreeSet<(&str, &str)> = BTreeSet::new();
         for round in rounds {
             for command in &in_order {
                 let on: Vec<&String> = match round {
@@ -196,18 +215,27 @@ impl Person<'_> {
                     _ => command.texts.keys().collect(),
                 };
                 for host in on {
-                    self.until_well(command, host, well);
+                    if left_out.contains(&(&*command.step, &**host)) {
+                        continue;
+                    }
+                    if command.leaves_out {
+                        if well(&command.says, host, &self.paste(command, host)) {
+                            left_out.insert((&command.step, host));
+                        }
+                        continue;
+                    }
+                    self.until_well(command, host, section.goes_on, well);
                 }
             }
         }
     }
 
-    fn until_well(&self, command: &Pasted, host: &str, well: &dyn Fn(&str, &str, &Ran) -> bool) {
+    fn until_well(&self, command: &Pasted, host: &str, may_fail: bool, well: &dyn Fn(&str, &str, &Ran) -> bool) {
         let mut last = String::new();
         for _ in 0..60 {
             let ran = self.paste(command, host);
             if command.says.is_empty() {
-                ran.exits(0);
+                assert!(may_fail || ran.code == 0, "{host}: {}: {ran:?}", command.texts[host]);
                 return;
             }
             if well(&command.says, host, &ran) {
