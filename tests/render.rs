@@ -6,6 +6,8 @@ mod support;
 
 #[path = "render/book.rs"]
 mod book;
+#[path = "render/command.rs"]
+mod command;
 #[path = "render/harmless.rs"]
 mod harmless;
 #[path = "render/pages.rs"]
