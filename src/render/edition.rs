@@ -48,7 +48,7 @@ impl<'a> Edition<'a> {
 
     /// Where a runbook's page stands.
     pub fn page(&self, runbook: &Runbook) -> Page {
-        let scope = Scope::new().with("name", runbook.name.as_str().into()).with("title", self.title(runbook).into());
+        let scope = Scope::new().with("name", runbook.name.as_str().into()).with("title", title(runbook).into());
         let wiki = self.title.as_ref().and_then(|title| title.text(&scope).ok());
         let wiki = wiki.unwrap_or_else(|| format!("Runbook:{}", runbook.name));
         Page { file: runbook.name.clone(), wiki: mediawiki::title_of(&wiki) }
@@ -70,11 +70,6 @@ impl<'a> Edition<'a> {
         self.book.stale_after
     }
 
-    /// A runbook's title without markup.
-    pub(super) fn title(&self, runbook: &Runbook) -> String {
-        prose::plain(&runbook.title)
-    }
-
     pub(super) fn category(&self) -> Option<String> {
         self.book.wiki.get("category").cloned()
     }
@@ -90,7 +85,7 @@ impl<'a> Edition<'a> {
 
     /// A link to a runbook's page, by its title.
     pub(super) fn link(&self, runbook: &Runbook) -> Inline {
-        Inline::Link(To::Page(self.page(runbook), None), vec![Inline::text(self.title(runbook))])
+        Inline::Link(To::Page(self.page(runbook), None), vec![Inline::text(title(runbook))])
     }
 
     /// Prose of the book. A runbook's name in code is a link to its page, but on that page itself.
@@ -121,4 +116,9 @@ impl<'a> Edition<'a> {
         let mut known = self.selected.borrow_mut();
         known.entry(pattern.to_owned()).or_insert_with(|| self.inventory.select(pattern).ok()).clone()
     }
+}
+
+/// A runbook's title without markup.
+pub(super) fn title(runbook: &Runbook) -> String {
+    prose::plain(&runbook.title)
 }

@@ -61,15 +61,12 @@ fn block(out: &mut String, block: &Block) {
         }
         Block::Notice { label, body } => {
             let mut inner = format!("**{}:**", escape(label, true));
-            match body.split_first() {
-                Some((Block::Paragraph(first), rest)) => {
-                    let _ = writeln!(inner, " {}\n", inlines(first, false, false));
-                    blocks(&mut inner, rest);
-                }
-                Some(_) | None => {
-                    inner.push_str("\n\n");
-                    blocks(&mut inner, body);
-                }
+            if let Some((Block::Paragraph(first), rest)) = body.split_first() {
+                let _ = writeln!(inner, " {}\n", inlines(first, false, false));
+                blocks(&mut inner, rest);
+            } else {
+                inner.push_str("\n\n");
+                blocks(&mut inner, body);
             }
             out.push_str(&within(&inner, "> ", "> "));
             out.push('\n');

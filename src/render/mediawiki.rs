@@ -104,15 +104,12 @@ fn block(out: &mut String, block: &Block) {
         }
         Block::Notice { label, body } => {
             let _ = writeln!(out, "<div style=\"{NOTICE}\">");
-            match body.split_first() {
-                Some((Block::Paragraph(first), rest)) => {
-                    let _ = writeln!(out, "'''{}:''' {}\n", escape(label, true), inlines(first, false));
-                    blocks(out, rest);
-                }
-                Some(_) | None => {
-                    let _ = writeln!(out, "'''{}:'''\n", escape(label, true));
-                    blocks(out, body);
-                }
+            if let Some((Block::Paragraph(first), rest)) = body.split_first() {
+                let _ = writeln!(out, "'''{}:''' {}\n", escape(label, true), inlines(first, false));
+                blocks(out, rest);
+            } else {
+                let _ = writeln!(out, "'''{}:'''\n", escape(label, true));
+                blocks(out, body);
             }
             out.push_str("</div>\n\n");
         }

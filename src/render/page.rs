@@ -1,7 +1,7 @@
 //! The page of one runbook.
 
 use super::document::{Block, Document, Inline, To};
-use super::edition::Edition;
+use super::edition::{Edition, title};
 use super::inside::{Inside, placeholder, plain_placeholder};
 use super::notes::{self, runs_on};
 use super::procedure::{Procedure, where_words};
@@ -24,7 +24,7 @@ pub(super) fn outline(edition: &Edition<'_>, runbook: &Runbook) -> Document {
     Document {
         page: edition.page(runbook),
         above: Some((edition.home(), edition.book_name())),
-        title: edition.title(runbook),
+        title: title(runbook),
         lead: edition.blocks(&runbook.summary, &runbook.name),
         last_run: None,
         blocks,

@@ -46,7 +46,7 @@ impl<'a> Procedure<'a> {
     /// Preconditions, those of included runbooks with them.
     pub(super) fn preconditions(&self, inside: &Inside<'a>, out: &mut Vec<Block>) {
         for precondition in &inside.runbook.preconditions {
-            let hosts = self.probe_hosts(inside, &precondition.check.probe, None);
+            let hosts = probe_hosts(inside, &precondition.check.probe, None);
             self.precondition(inside, precondition, inside.sudo.as_ref(), &hosts, out);
         }
         for step in &inside.runbook.steps {
@@ -109,17 +109,8 @@ impl<'a> Procedure<'a> {
     /// Checks of the whole procedure.
     pub(super) fn checks(&self, inside: &Inside<'_>, out: &mut Vec<Block>) {
         for check in &inside.runbook.checks {
-            let hosts = self.probe_hosts(inside, &check.probe, None);
+            let hosts = probe_hosts(inside, &check.probe, None);
             self.check(inside, check, inside.sudo.as_ref(), &hosts, out);
-        }
-    }
-
-    /// The hosts that a probe looks at: its own, those of the step that uses it, the runbook's.
-    fn probe_hosts(&self, inside: &Inside<'_>, probe: &Probe, step: Option<&[HostName]>) -> Vec<HostName> {
-        match (&probe.hosts, step, &inside.runbook.hosts) {
-            (Some(pattern), _, _) | (None, None, Some(pattern)) => inside.hosts(pattern),
-            (None, Some(hosts), _) => hosts.to_vec(),
-            (None, None, None) => vec![HostName::here()],
         }
     }
 
@@ -148,7 +139,7 @@ impl<'a> Procedure<'a> {
             self.included(inside, step, name, with, runbook, standing, out);
             return;
         }
-        let hosts = standing.hosts.clone().unwrap_or_else(|| self.hosts_of(inside, step));
+        let hosts = standing.hosts.clone().unwrap_or_else(|| hosts_of(inside, step));
         let sudo = step.sudo.clone().or_else(|| standing.sudo.clone());
         let block = matches!(step.kind, StepKind::Block(_));
         let changes = changes(step);
@@ -160,7 +151,7 @@ impl<'a> Procedure<'a> {
         match &step.kind {
             StepKind::Action(action) => self.action(inside, step, action, sudo.as_ref(), &hosts, out),
             StepKind::Probe { probe, expectation, within } => {
-                let own = self.probe_hosts(inside, probe, Some(&hosts));
+                let own = probe_hosts(inside, probe, Some(&hosts));
                 if !probe.summary.is_empty() {
                     out.push(Block::Paragraph(self.line(inside, &probe.summary)));
                 }
@@ -194,15 +185,15 @@ impl<'a> Procedure<'a> {
             let check = &floor.check;
             words.extend(self.line(inside, own_words(check).unwrap_or(&check.probe.summary)));
             out.push(Block::Paragraph(words));
-            let on = self.probe_hosts(inside, &check.probe, Some(hosts));
+            let on = probe_hosts(inside, &check.probe, Some(hosts));
             self.look(inside, &check.probe, Some((&check.expectation, check.within)), sudo, &on, out);
         }
         if let Some(check) = &step.skip_if {
             out.push(Block::Paragraph(vec![Inline::text("Leave the step out on a host where this is so already:")]));
-            self.check(inside, check, sudo, &self.probe_hosts(inside, &check.probe, Some(hosts)), out);
+            self.check(inside, check, sudo, &probe_hosts(inside, &check.probe, Some(hosts)), out);
         }
         for precondition in &step.preconditions {
-            let on = self.probe_hosts(inside, &precondition.check.probe, Some(hosts));
+            let on = probe_hosts(inside, &precondition.check.probe, Some(hosts));
             self.precondition(inside, precondition, sudo, &on, out);
         }
         let mut noted: Vec<&str> = Vec::new();
@@ -210,7 +201,7 @@ impl<'a> Procedure<'a> {
             if !noted.contains(&&*check.probe.name) {
                 noted.push(&check.probe.name);
                 out.push(Block::Paragraph(vec![Inline::text("Look first, and keep what you see to compare with:")]));
-                let on = self.probe_hosts(inside, &check.probe, Some(hosts));
+                let on = probe_hosts(inside, &check.probe, Some(hosts));
                 self.look(inside, &check.probe, None, sudo, &on, out);
             }
         }
@@ -259,7 +250,7 @@ impl<'a> Procedure<'a> {
             out.push(Block::Paragraph(vec![Inline::text(then)]));
         }
         for check in &step.checks {
-            let on = self.probe_hosts(inside, &check.probe, Some(hosts));
+            let on = probe_hosts(inside, &check.probe, Some(hosts));
             self.check(inside, check, sudo, &on, out);
         }
         for (name, expression) in &step.capture {
@@ -278,7 +269,7 @@ impl<'a> Procedure<'a> {
         let failure = &step.on_failure;
         if let Some(check) = &step.settle {
             out.push(Block::Paragraph(vec![Inline::text("If you do not know whether it took effect, this tells:")]));
-            self.check(inside, check, sudo, &self.probe_hosts(inside, &check.probe, Some(hosts)), out);
+            self.check(inside, check, sudo, &probe_hosts(inside, &check.probe, Some(hosts)), out);
         }
         let many = hosts.len() > 1;
         let then = match failure.then {
@@ -333,29 +324,38 @@ impl<'a> Procedure<'a> {
         }
         self.checks(&inner, out);
         for check in &step.checks {
-            let hosts = self.probe_hosts(inside, &check.probe, None);
+            let hosts = probe_hosts(inside, &check.probe, None);
             self.check(inside, check, inside.sudo.as_ref(), &hosts, out);
         }
     }
+}
 
-    /// The hosts that a step goes to.
-    fn hosts_of(&self, inside: &Inside<'_>, step: &Step) -> Vec<HostName> {
-        let once = step.once || matches!(&step.kind, StepKind::Action(action) if action.is_once());
-        let here = || vec![HostName::here()];
-        let hosts = |pattern: &HostPattern| inside.hosts(pattern);
-        match (&step.hosts, &step.kind, &inside.runbook.hosts) {
-            (Some(pattern), ..) => {
-                let mut found = hosts(pattern);
-                if step.once {
-                    found.truncate(1);
-                }
-                found
+/// The hosts that a probe looks at: its own, those of the step that uses it, the runbook's.
+fn probe_hosts(inside: &Inside<'_>, probe: &Probe, step: Option<&[HostName]>) -> Vec<HostName> {
+    match (&probe.hosts, step, &inside.runbook.hosts) {
+        (Some(pattern), _, _) | (None, None, Some(pattern)) => inside.hosts(pattern),
+        (None, Some(hosts), _) => hosts.to_vec(),
+        (None, None, None) => vec![HostName::here()],
+    }
+}
+
+/// The hosts that a step goes to.
+fn hosts_of(inside: &Inside<'_>, step: &Step) -> Vec<HostName> {
+    let once = step.once || matches!(&step.kind, StepKind::Action(action) if action.is_once());
+    let here = || vec![HostName::here()];
+    let hosts = |pattern: &HostPattern| inside.hosts(pattern);
+    match (&step.hosts, &step.kind, &inside.runbook.hosts) {
+        (Some(pattern), ..) => {
+            let mut found = hosts(pattern);
+            if step.once {
+                found.truncate(1);
             }
-            (None, ..) if once => here(),
-            (None, StepKind::Probe { probe, .. }, _) if probe.hosts.is_some() => self.probe_hosts(inside, probe, None),
-            (None, _, Some(pattern)) => hosts(pattern),
-            (None, _, None) => here(),
+            found
         }
+        (None, ..) if once => here(),
+        (None, StepKind::Probe { probe, .. }, _) if probe.hosts.is_some() => probe_hosts(inside, probe, None),
+        (None, _, Some(pattern)) => hosts(pattern),
+        (None, _, None) => here(),
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn mark(name: &str) -> Secret {
 
 /// The names of the secrets in a text.
 pub(super) fn names(text: &MaskedText) -> Vec<String> {
-    pieces(text.expose()).into_iter().filter_map(|(piece, is_name)| is_name.then(|| piece.to_owned())).collect()
+    pieces(text.expose()).into_iter().filter(|(_, is_name)| *is_name).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// The text as one word of a shell, each secret as its variable.
