@@ -226,10 +226,15 @@ fn a_server_that_hangs_is_ended_by_its_pidfile_and_only_if_it_is_a_gearmand() {
     assert_eq!(pids(&lab), before);
 
     // the pidfile names another program: that one is not ended
-    let other = lab.sh("dfw-jobs01", "cp -p /var/run/gearmand.pid /root/kept; echo 1 > /var/run/gearmand.pid; echo 1");
+    let other = lab.sh(
+        "dfw-jobs01",
+        "cp -p /var/run/gearmand.pid /root/kept; perl -e 'sleep 600' gearmand >/dev/null 2>&1 & \
+         echo $! > /var/run/gearmand.pid; echo $!",
+    );
     let restart = ["run", "restart-gearman", "--yes", "--ack", "jobs-lost", "--limit", "dfw-jobs01"];
     program.run(restart).exits(1).says(&format!("process {} of /var/run/gearmand.pid is no gearmand", other.trim()));
     assert_eq!(pids(&lab), before);
+    lab.sh("dfw-jobs01", &format!("kill -0 {}", other.trim()));
 
     lab.sh("dfw-jobs01", "cat /root/kept > /var/run/gearmand.pid");
     program.run(restart).exits(0).says("did not end by itself");
