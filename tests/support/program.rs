@@ -44,13 +44,17 @@ impl Program {
         Self { dir: TempDir::new().unwrap(), book, inventories: Vec::new(), env: Vec::new() }
     }
 
-    /// With a book of its own: the project's inventory and `book.yaml`, and these files (name, text) over them.
+    /// With a book of its own: the project's inventory, `book.yaml` and scripts, and these files (name, text) over them.
     pub fn with_book(mut self, files: &[(&str, &str)]) -> Self {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
         let book = self.dir.path().join("book");
         std::fs::create_dir_all(&book).unwrap();
-        for name in ["inventory.yaml", "book.yaml"] {
-            std::fs::copy(own.join(name), book.join(name)).unwrap();
+        for entry in std::fs::read_dir(&own).unwrap() {
+            let path = entry.unwrap().path();
+            // the runbooks stay behind: a test is about the one it brings
+            if path.is_dir() || path.ends_with("inventory.yaml") || path.ends_with("book.yaml") {
+                assert!(Command::new("cp").arg("-R").arg(&path).arg(&book).status().unwrap().success());
+            }
         }
         for (name, text) in files {
             let path = book.join(name);
@@ -82,6 +86,21 @@ impl Program {
         let path = self.dir.path().join(name);
         std::fs::write(&path, text).unwrap();
         self.inventories.push(path);
+    }
+
+    /// With what a service of the lab lays over the inventory; the service is up already.
+    pub fn with_service(mut self, lab: &Lab, name: &str) -> Self {
+        self.inventories.push(lab.dir().join(format!("{name}.yaml")));
+        self
+    }
+
+    /// A runbook of the project with some of its text changed: each change is there to be made.
+    pub fn changed(runbook: &str, changes: &[(&str, &str)]) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks").join(format!("{runbook}.yaml"));
+        changes.iter().fold(std::fs::read_to_string(path).unwrap(), |text, (from, to)| {
+            assert!(text.contains(from), "{runbook}: `{from}`");
+            text.replace(from, to)
+        })
     }
 
     /// With a variable in its environment.
