@@ -18,6 +18,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("transport", &["vocab", "model"]),
     ("engine", &["vocab", "model", "event", "plan", "journal", "transport"]),
     ("report", &["vocab", "event"]),
+    // judged is also what a run tells
+    ("scenario", &["vocab", "model", "event", "plan", "journal", "transport", "engine", "report"]),
 ];
 
 /// Single files that may import what their floor may not, and why.

@@ -23,6 +23,8 @@ mod crash;
 mod cut_off;
 #[path = "fleet/databases.rs"]
 mod databases;
+#[path = "fleet/ddlockd.rs"]
+mod ddlockd;
 #[path = "fleet/failures.rs"]
 mod failures;
 #[path = "fleet/gearman.rs"]

@@ -28,6 +28,7 @@ mod schema;
 mod show;
 mod signals;
 mod terminal;
+mod test;
 mod view;
 
 pub use app::{App, main};

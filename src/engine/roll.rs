@@ -20,7 +20,7 @@ impl Stage<'_> {
                 continue;
             }
             self.go_on()?;
-            let (healthy, sick) = self.health(unit, floor).await;
+            let (healthy, sick) = self.health(unit, floor).await?;
             // every batch must leave enough healthy hosts outside it, if nothing else changes
             let worst = unit
                 .batches
@@ -53,7 +53,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    async fn health(&self, unit: &Unit, floor: &Floor) -> (Vec<HostName>, Vec<HostVerdict>) {
+    async fn health(&self, unit: &Unit, floor: &Floor) -> Flow<(Vec<HostName>, Vec<HostVerdict>)> {
         let scope = |host: Option<&HostName>| self.scope_at(unit.scope, host);
         let checking = Checking {
             looker: self.looker,
@@ -65,9 +65,11 @@ impl Stage<'_> {
             sudo: self.plan().runbook.sudo.as_ref(),
             at: None,
         };
-        let verdicts = checking.once(&floor.check.probe, &floor.check.expectation).await;
+        let (verdicts, mut seen) = checking.once(&floor.check.probe, &floor.check.expectation).await;
         let (well, sick): (Vec<_>, Vec<_>) = verdicts.into_iter().partition(|verdict| verdict.verdict.holds());
-        (well.into_iter().filter_map(|verdict| verdict.host).collect(), sick)
+        seen.extend(well.iter().filter_map(|verdict| verdict.observation.clone()));
+        self.record_looked(None, &floor.check.probe, seen).await?;
+        Ok((well.into_iter().filter_map(|verdict| verdict.host).collect(), sick))
     }
 
     /// The hosts of a unit that still have something to do.
@@ -201,7 +203,7 @@ impl Stage<'_> {
 
     async fn floor_before(&self, unit: &Unit, number: usize, batch: &[HostName]) -> Flow {
         let Some(floor) = &unit.floor else { return Ok(()) };
-        let (healthy, sick) = self.health(unit, floor).await;
+        let (healthy, sick) = self.health(unit, floor).await?;
         let outside: Vec<HostName> = healthy.into_iter().filter(|host| !batch.contains(host)).collect();
         let left = outside.len();
         self.record(Event::FloorJudged {

@@ -14,6 +14,7 @@ pub mod parse;
 pub mod pattern;
 pub mod probe;
 pub mod runbook;
+pub mod scenario;
 pub mod scope;
 pub mod step;
 pub mod target;

@@ -189,6 +189,7 @@ impl Gathering {
             | Event::BatchStarted { .. }
             | Event::PauseStarted { .. }
             | Event::ObservedBefore { .. }
+            | Event::Looked { .. }
             | Event::StepStarted { .. }
             | Event::StepActed { .. }
             | Event::RetryScheduled { .. }
