@@ -37,6 +37,8 @@ mod hostile;
 mod interruption;
 #[path = "fleet/locks.rs"]
 mod locks;
+#[path = "fleet/mail.rs"]
+mod mail;
 #[path = "fleet/memcached.rs"]
 mod memcached;
 #[path = "fleet/questions.rs"]
