@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use super::app::{Format, Global};
-use super::context::Context;
+use super::context::{self, Context};
 use super::error::CliError;
+use super::resume::{find, sound};
 use super::{exit, outline, view};
 use crate::engine::Rehearsal;
-use crate::model::Runbook;
+use crate::event::Output;
 use crate::model::scenario::Suite;
 use crate::model::scope::nearest;
-use crate::plan::Plan;
+use crate::model::{ParamType, Runbook};
+use crate::plan::make::{Making, RunFacts};
+use crate::plan::{Given, Plan, bind};
 use crate::report::{Data, Role, Sink, Styles};
-use crate::scenario::{Difference, Outcome, Stage, SuitePlayed, play_all};
+use crate::scenario::record::made_up;
+use crate::scenario::{Difference, Outcome, Recording, Stage, SuitePlayed, play_all};
 use crate::source::{Diagnostics, LoadError};
+use crate::vocab::Secret;
 use crate::vocab::neutral::neutralise;
 
 /// Test runbooks without hosts: play their scenarios and compare
@@ -26,7 +31,10 @@ Examples:
   runbook test                                   all scenarios of the book
   runbook test restart-jobs                      those of a runbook
   runbook test 'restart-jobs/an import is in progress' -v
-                                                 one, with what the run told")]
+                                                 one, with what the run told
+  runbook test --all                             fail where a runbook has none
+  runbook test --record latest > runbooks/tests/restart-jobs.yaml
+                                                 begin with what hosts said in a run")]
 pub(super) struct Args {
     /// Runbooks, or single scenarios as NAME/SCENARIO; without any, all
     #[arg(value_name = "NAME[/SCENARIO]")]
@@ -34,6 +42,9 @@ pub(super) struct Args {
     /// A runbook without scenarios is a difference too
     #[arg(long)]
     all: bool,
+    /// Print scenarios made of what a past run's journal says
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["names", "all"])]
+    record: Option<String>,
 }
 
 /// A scenario file that can be played.
@@ -43,6 +54,9 @@ struct Ready {
 }
 
 pub(super) fn test(global: &Global, args: &Args) -> Result<u8, CliError> {
+    if let Some(run) = &args.record {
+        return record(global, run);
+    }
     let context = Context::open(global)?;
     let ready = read(&context, &args.names)?;
     let wanted = chosen(&context, &ready, &args.names)?;
@@ -65,6 +79,47 @@ pub(super) fn test(global: &Global, args: &Args) -> Result<u8, CliError> {
     let text = if global.format == Format::Json { format!("{}\n", told.json()) } else { told.text() };
     view::data().sink().write(&text);
     Ok(if told.is_well() { exit::OK } else { exit::FAILED })
+}
+
+/// Prints scenarios of a past run.
+fn record(global: &Global, run: &str) -> Result<u8, CliError> {
+    let store = context::store_to_read(global)?.ok_or_else(|| {
+        CliError::usage("there are no runs").hint("`--state-dir DIR` says where they are kept")
+    })?;
+    let id = find(&store, run)?;
+    let replay = store.read(&id)?;
+    sound(&replay, &id)?;
+    let opened = replay.state.opened.clone();
+    let context = Context::open(global)?;
+    let runbook = context.source.runbook(&opened.runbook)?;
+    let mut given = Given::default();
+    for param in &runbook.params {
+        if param.kind == ParamType::Secret {
+            given.secrets.insert(param.name.clone(), Secret::new(made_up(&param.name)));
+        } else if let Some(value) = opened.params.get(&param.name) {
+            given.named.push((param.name.clone(), value.clone()));
+        }
+    }
+    let params = bind::bind(&runbook.params, &given, &context.inventory)?;
+    let run = RunFacts {
+        operator: opened.operator.name.clone(),
+        reason: opened.reason.clone(),
+        emergency: opened.emergency,
+    };
+    let making = Making { inventory: &context.inventory, params, limit: opened.limit.clone(), run };
+    let plan = Plan::make(&runbook, making)?;
+    let records: Vec<_> = replay.records.into_iter().map(|record| (record.at, record.event)).collect();
+    let whole = |output: &Output| match &output.stored {
+        Some(stored) => store
+            .output(&id, &stored.digest)
+            .map_or_else(|_| output.text.clone(), |bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        None => output.text.clone(),
+    };
+    let text = Recording { records: &records, plan: &plan, whole: &whole }
+        .yaml()
+        .map_err(|error| CliError::new(exit::FAILED, error))?;
+    view::data().sink().write(&text);
+    Ok(exit::OK)
 }
 
 /// The scenario files of the runbooks named, or all: every fault of every one at once.

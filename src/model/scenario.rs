@@ -61,6 +61,8 @@ pub struct Stretch {
     pub operator: Option<Vec<Reply>>,
     /// When the operator presses Ctrl-C, from the start of the stretch.
     pub interrupts: Vec<Period>,
+    /// When the program dies, from the start of the stretch.
+    pub crash: Option<Period>,
     /// What must come of it.
     pub expected: Expected,
     /// Where it stands.

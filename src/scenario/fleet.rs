@@ -28,15 +28,9 @@ pub(super) fn rule(answering: &Answering, plan: &Plan, start: Instant) -> Rule {
         Some(After::Time(period)) => When::From(start + period.get()),
         Some(After::There(step, hosts)) => When::There(Matcher::Step(step.clone()), hosts.clone()),
         Some(After::Here(step)) => {
-            // a step that does not go to the hosts that are asked has its effect on them from where it goes to
+            // a step that does not go to the host that is asked has its effect on it from where it goes to
             let goes = plan.units.iter().find(|unit| unit.leaves.iter().any(|leaf| leaf.id == *step));
-            let goes = goes.map(|unit| unit.hosts.clone()).unwrap_or_default();
-            let asked = answering.on.clone().unwrap_or_else(|| plan.hosts.keys().cloned().collect());
-            if asked.iter().any(|host| goes.contains(host)) {
-                When::Here(Matcher::Step(step.clone()))
-            } else {
-                When::There(Matcher::Step(step.clone()), goes)
-            }
+            When::Reaching(Matcher::Step(step.clone()), goes.map(|unit| unit.hosts.clone()).unwrap_or_default())
         }
     };
     Rule {

@@ -19,9 +19,6 @@ pub(super) fn judge(stretch: &Stretch, came: &Came) -> Vec<Difference> {
     found.extend(judge.asked());
     found.extend(judge.sent());
     found.extend(judge.told());
-    for difference in &mut found {
-        difference.location.get_or_insert_with(|| stretch.location.clone());
-    }
     found
 }
 
@@ -132,14 +129,14 @@ impl Judge<'_> {
         for text in &expected.says {
             if !told.contains(&words(text)) {
                 let line = near(&self.came.told, text);
-                found.push(Difference::new("says", format!("`{}`", words(text)), "not told").told(line));
+                found.push(Difference::new("says", "", format!("`{}` is not told", words(text))).told(line));
             }
         }
         for text in &expected.silent {
             if told.contains(&words(text)) {
                 let lines = self.came.told.lines().filter(|line| words(line).contains(&words(text)));
                 let lines = lines.take(SHOWN).map(str::to_owned).collect();
-                found.push(Difference::new("silent", format!("`{}` not told", words(text)), "told").told(lines));
+                found.push(Difference::new("silent", "", format!("`{}` is told", words(text))).told(lines));
             }
         }
         found

@@ -23,7 +23,7 @@ use crate::plan::make::{Making, RunFacts};
 use crate::plan::{Given, Plan, bind};
 use crate::report::{Closing, Data, Keeper, Plain, Sink, Story, Styles};
 use crate::transport::Scripted;
-use crate::vocab::{Clock, HostName, RunId, StepId};
+use crate::vocab::{Clock, HostName, Period, RunId, StepId};
 
 /// Longer than a run goes on by itself.
 const FOREVER: Duration = Duration::from_hours(24 * 30);
@@ -291,6 +291,7 @@ impl<'a> World<'a> {
                 biased;
                 // what the program had in flight is gone with it; what runs on hosts is not
                 () = self.fleet.crashed() => None,
+                () = crash(stretch.crash) => None,
                 ended = program => Some(ended),
                 never = interrupts(&stretch.interrupts, &interrupt, &recorder) => match never {},
             }
@@ -341,8 +342,16 @@ impl<'a> World<'a> {
     }
 }
 
+/// Comes back when the program is to die.
+async fn crash(time: Option<Period>) {
+    match time {
+        Some(time) => tokio::time::sleep(time.get()).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Presses Ctrl-C at these times.
-async fn interrupts(times: &[crate::vocab::Period], interrupt: &Interrupt, recorder: &Recorder) -> Infallible {
+async fn interrupts(times: &[Period], interrupt: &Interrupt, recorder: &Recorder) -> Infallible {
     let began = Instant::now();
     for time in times {
         tokio::time::sleep_until(began + time.get()).await;
@@ -354,6 +363,8 @@ async fn interrupts(times: &[crate::vocab::Period], interrupt: &Interrupt, recor
 }
 
 fn options(said: &scenario::Options) -> Options {
+    let usual = Options::default();
+    let longest = said.wait.max(said.wait_lock).unwrap_or_default();
     Options {
         operator: operator().name,
         yes: said.yes,
@@ -364,7 +375,9 @@ fn options(said: &scenario::Options) -> Options {
         wait: said.wait,
         wait_lock: said.wait_lock,
         retry: said.retry,
-        ..Options::default()
+        // half a day is looked at some hundred times, not twenty thousand
+        wait_interval: usual.wait_interval.max(Period::seconds(longest.get().as_secs() / 1000)),
+        ..usual
     }
 }
 

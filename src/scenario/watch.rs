@@ -8,7 +8,7 @@ use crate::event::{ActionEnd, ActionKind, Event, HostVerdict, Observer, RunState
 use crate::model::WarningWhen;
 use crate::plan::{LeafKind, Plan};
 use crate::transport::Scripted;
-use crate::vocab::{HostName, StepHost, StepId};
+use crate::vocab::{HostName, Observation, StepHost, StepId};
 
 /// Watches a run for the fleet that it is played on.
 #[derive(Debug)]
@@ -22,10 +22,8 @@ pub(super) struct Watch {
 impl Observer for Watch {
     fn event(&self, _: Timestamp, event: &Event, _: &RunState) {
         self.beside(event);
-        if let Some((probe, hosts)) = judged(&self.plan, event) {
-            for host in hosts {
-                self.fleet.judged(&probe, &host);
-            }
+        for shown in shown(&self.plan, event) {
+            shown.hosts.iter().for_each(|host| self.fleet.judged(&shown.name, host));
         }
     }
 }
@@ -48,44 +46,78 @@ impl Watch {
     }
 }
 
-/// Of which probe's observations, on which hosts, an event tells the verdict.
-pub(super) fn judged(plan: &Plan, event: &Event) -> Option<(String, Vec<HostName>)> {
-    let all = |verdicts: &[HostVerdict]| {
+/// What an event shows of a look.
+pub(super) struct Shown<'e> {
+    /// The look's name.
+    pub(super) name: String,
+    /// The hosts it is a verdict about.
+    pub(super) hosts: Vec<HostName>,
+    /// What was seen, where the event has it.
+    pub(super) seen: Vec<&'e Observation>,
+}
+
+/// What an event shows of looks, one entry a look.
+pub(super) fn shown<'e>(plan: &Plan, event: &'e Event) -> Vec<Shown<'e>> {
+    let of_verdicts = |name: Option<String>, verdicts: &'e [HostVerdict]| {
         // one over all hosts is about each of them
-        if verdicts.iter().any(|verdict| verdict.host.is_none()) {
-            return plan.hosts.keys().cloned().collect();
-        }
-        verdicts.iter().filter_map(|verdict| verdict.host.clone()).collect::<Vec<_>>()
+        let hosts = if verdicts.iter().any(|verdict| verdict.host.is_none()) {
+            plan.hosts.keys().cloned().collect()
+        } else {
+            verdicts.iter().filter_map(|verdict| verdict.host.clone()).collect()
+        };
+        let seen = verdicts.iter().filter_map(|verdict| verdict.observation.as_ref()).collect();
+        name.map(|name| Shown { name, hosts, seen }).into_iter().collect()
+    };
+    let of_seen = |name: Option<String>, seen: Vec<&'e Observation>| {
+        let hosts = seen.iter().map(|seen| seen.host.clone()).collect();
+        name.map(|name| Shown { name, hosts, seen }).into_iter().collect()
     };
     if let Event::PreconditionJudged { id, verdicts, .. } = event {
-        return Some((precondition(plan, id)?, all(verdicts)));
-    }
-    if let Event::WarningShown { id, observed, .. } = event {
-        let planned = plan.warnings.iter().find(|planned| planned.id == *id)?;
-        let WarningWhen::Probe(check) = &planned.warning.when else { return None };
-        return Some((check.probe.name.clone(), observed.iter().map(|seen| seen.host.clone()).collect()));
+        return of_verdicts(precondition(plan, id), verdicts);
     }
     if let Event::CheckJudged { at, check, verdicts, .. } = event {
-        return Some((self::check(plan, at.as_ref().map(|at| &at.step), *check)?, all(verdicts)));
+        return of_verdicts(self::check(plan, at.as_ref().map(|at| &at.step), *check), verdicts);
     }
-    if let Event::Observed { at, .. } = event {
-        let LeafKind::Look { probe, .. } = &plan.leaf(&at.step)?.1.kind else { return None };
-        return Some((probe.name.clone(), vec![at.host.clone()]));
+    if let Event::FloorJudged { step, sick, .. } = event {
+        let floor = plan.units.iter().find(|unit| unit.id == *step).and_then(|unit| unit.floor.as_ref());
+        return of_verdicts(floor.map(|floor| floor.check.probe.name.clone()), sick);
     }
-    if let Event::ObservedBefore { at, observations } = event {
-        let (number, _) = observations.first()?;
-        let hosts = observations.iter().filter(|(one, _)| one == number).map(|(_, seen)| seen.host.clone());
-        return Some((self::check(plan, Some(&at.step), *number)?, hosts.collect()));
+    if let Event::WarningShown { id, observed, .. } = event {
+        return of_seen(warning(plan, id), observed.iter().collect());
+    }
+    if let Event::Observed { at, observation, .. } = event {
+        return of_seen(look(plan, &at.step), vec![observation]);
     }
     if let Event::Looked { probe, observations, .. } = event {
-        return Some((probe.clone(), observations.iter().map(|seen| seen.host.clone()).collect()));
+        return of_seen(Some(probe.clone()), observations.iter().collect());
     }
-    if let Event::FloorJudged { step, healthy, sick, .. } = event {
-        let floor = plan.units.iter().find(|unit| unit.id == *step)?.floor.as_ref()?;
-        let sick = sick.iter().filter_map(|verdict| verdict.host.clone());
-        return Some((floor.check.probe.name.clone(), healthy.iter().cloned().chain(sick).collect()));
+    if let Event::ObservedBefore { at, observations } = event {
+        // each check that compares looked for itself
+        let mut numbers: Vec<usize> = observations.iter().map(|(number, _)| *number).collect();
+        numbers.dedup();
+        let of = |number: usize| {
+            let own = observations.iter().filter(|(one, _)| *one == number).map(|(_, seen)| seen).collect();
+            of_seen(self::check(plan, Some(&at.step), number), own)
+        };
+        return numbers.into_iter().flat_map(of).collect();
     }
-    None
+    Vec::new()
+}
+
+/// The probe of a step that looks.
+fn look(plan: &Plan, step: &StepId) -> Option<String> {
+    match &plan.leaf(step)?.1.kind {
+        LeafKind::Look { probe, .. } => Some(probe.name.clone()),
+        LeafKind::Action(_) | LeafKind::Checks => None,
+    }
+}
+
+/// The probe of a warning.
+fn warning(plan: &Plan, id: &str) -> Option<String> {
+    match &plan.warnings.iter().find(|planned| planned.id == *id)?.warning.when {
+        WarningWhen::Probe(check) => Some(check.probe.name.clone()),
+        WarningWhen::Always | WarningWhen::If(_) => None,
+    }
 }
 
 /// The probe of a precondition, by the id that events give it.

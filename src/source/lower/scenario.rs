@@ -70,6 +70,7 @@ impl Naming<'_> {
             answers: self.answers(&raw.answers),
             operator: raw.operator.as_ref().map(|replies| self.replies(replies)),
             interrupts: periods(&raw.interrupt),
+            crash: raw.crash.as_ref().map(|length| length.period),
             expected: raw.expect.as_ref().map(|expect| self.expected(expect)).unwrap_or_default(),
             location: self.cx.location(&raw.name.0.span),
         };
@@ -109,6 +110,7 @@ impl Naming<'_> {
             answers: self.answers(&raw.answers),
             operator: raw.operator.as_ref().map(|replies| self.replies(replies)),
             interrupts: periods(&raw.interrupt),
+            crash: raw.crash.as_ref().map(|length| length.period),
             expected: raw.expect.as_ref().map(|expect| self.expected(expect)).unwrap_or_default(),
             location: self.cx.location(&raw.place.head()),
         }

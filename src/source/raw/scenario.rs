@@ -52,6 +52,8 @@ record! {
         /// When the operator presses Ctrl-C, from the start.
         #[schemars(default)]
         interrupt: Vec<Length>,
+        /// When the program dies, from the start. To die while an action runs, `fault: crash` is surer.
+        crash: Option<Length>,
         /// What must come of it.
         expect: Option<RawExpected>,
         /// How the same run is resumed, once or several times.
@@ -75,6 +77,8 @@ record! {
         /// When the operator presses Ctrl-C, from the start of the resume.
         #[schemars(default)]
         interrupt: Vec<Length>,
+        /// When the program dies, from the start of the resume.
+        crash: Option<Length>,
         /// What must come of it.
         expect: Option<RawExpected>,
     }

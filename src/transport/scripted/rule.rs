@@ -14,8 +14,10 @@ pub enum When {
     Always,
     /// Once an action or request that matches has had its effect on the host of the call.
     Here(Matcher),
-    /// Once one has had its effect on one of these hosts, or on any when there are none.
+    /// Once one has had its effect on one of these hosts.
     There(Matcher, Vec<HostName>),
+    /// Once one has had its effect on the host of the call where that is one of these; for other hosts, on any.
+    Reaching(Matcher, Vec<HostName>),
     /// From this time on.
     From(Instant),
 }
@@ -69,9 +71,12 @@ impl Rule {
             && match &self.when {
                 When::Always => true,
                 When::Here(after) => effects.iter().any(|effect| effect.host == *host && after.matches(effect)),
-                When::There(after, hosts) => effects
+                When::There(after, hosts) => {
+                    effects.iter().any(|effect| hosts.contains(&effect.host) && after.matches(effect))
+                }
+                When::Reaching(after, hosts) => effects
                     .iter()
-                    .any(|effect| (hosts.is_empty() || hosts.contains(&effect.host)) && after.matches(effect)),
+                    .any(|effect| (!hosts.contains(host) || effect.host == *host) && after.matches(effect)),
                 When::From(time) => *time <= Instant::now(),
             }
     }
