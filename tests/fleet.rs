@@ -39,6 +39,8 @@ mod locks;
 mod memcached;
 #[path = "fleet/questions.rs"]
 mod questions;
+#[path = "fleet/recorded.rs"]
+mod recorded;
 #[path = "fleet/rehearsal.rs"]
 mod rehearsal;
 #[path = "fleet/restart_jobs.rs"]
