@@ -23,6 +23,8 @@ mod contention;
 mod crash;
 #[path = "fleet/cut_off.rs"]
 mod cut_off;
+#[path = "fleet/databases.rs"]
+mod databases;
 #[path = "fleet/ddlockd.rs"]
 mod ddlockd;
 #[path = "fleet/failures.rs"]
@@ -43,6 +45,8 @@ mod mail;
 mod memcached;
 #[path = "fleet/questions.rs"]
 mod questions;
+#[path = "fleet/recorded.rs"]
+mod recorded;
 #[path = "fleet/rehearsal.rs"]
 mod rehearsal;
 #[path = "fleet/restart_jobs.rs"]
@@ -53,11 +57,17 @@ mod restart_webs;
 mod schwartz;
 #[path = "fleet/secrets.rs"]
 mod secrets;
+#[path = "fleet/ses.rs"]
+mod ses;
 #[path = "fleet/state.rs"]
 mod state;
 #[path = "fleet/steps.rs"]
 mod steps;
+#[path = "fleet/traffic.rs"]
+mod traffic;
 #[path = "fleet/truth.rs"]
 mod truth;
+#[path = "fleet/webs.rs"]
+mod webs;
 #[path = "fleet/workers.rs"]
 mod workers;
