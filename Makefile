@@ -3,7 +3,9 @@
 .PHONY: demo test check bench build lab-down needs fuzz fuzz-short
 
 # what the tests and the lab need beyond Rust; nothing is installed that is there
-NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox gcc g++ libc6-dev
+NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox gcc g++ libc6-dev \
+	gearman-server gearman-job-server libgearman-client-perl memcached libcache-memcached-perl \
+	mariadb-server libtheschwartz-perl postfix postfix-mysql postfix-pcre python3-venv
 
 demo: needs
 	cargo build --release
@@ -21,6 +23,7 @@ check:
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	cargo run -q -- --book runbooks check --deny-warnings
+	cargo run -q -- --book runbooks test
 
 bench: needs
 	benches/run

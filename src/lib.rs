@@ -12,7 +12,7 @@
 //!
 //! Floors, lowest first; a module may import from below it only: [`vocab`]; [`model`] and [`event`] (which do not
 //! know each other's meaning: an old journal outlives the language); [`source`], [`plan`], [`journal`],
-//! [`transport`]; [`engine`], [`render`], [`report`]; [`cli`]. A test holds the imports to it.
+//! [`transport`]; [`engine`], [`render`], [`report`]; [`scenario`]; [`cli`]. A test holds the imports to it.
 //!
 //! The words: a *runbook* is a procedure in a *book*; a *run* is one execution of it; a *probe* looks, an *action*
 //! changes; a *check* is a probe with an expectation; `step@host` is one step on one host; *in doubt* is what was sent
@@ -26,6 +26,7 @@ pub mod model;
 pub mod plan;
 pub mod render;
 pub mod report;
+pub mod scenario;
 pub mod source;
 pub mod transport;
 pub mod vocab;

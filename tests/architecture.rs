@@ -21,6 +21,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     // TLS is the same for everyone
     ("wiki", &["vocab", "render", "transport"]),
     ("report", &["vocab", "event"]),
+    // judged is also what a run tells
+    ("scenario", &["vocab", "model", "event", "plan", "journal", "transport", "engine", "report"]),
 ];
 
 /// Single files that may import what their floor may not, and why.

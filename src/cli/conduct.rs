@@ -17,7 +17,7 @@ use crate::journal::{EventLog, Journal, Replay};
 use crate::plan::Plan;
 use crate::report::{Closing, Keeper, Story};
 use crate::transport::{Fleet, Settings};
-use crate::vocab::{Clock, Masker, SystemClock};
+use crate::vocab::{Clock, SystemClock};
 
 /// A run whose journal is open.
 pub(super) struct Conduct<'a> {
@@ -47,13 +47,6 @@ pub(super) fn fleet(parallel: usize) -> Fleet {
     Fleet::new(settings)
 }
 
-/// What hides the secrets that were given for `plan`.
-pub(super) fn masker(plan: &Plan) -> Masker {
-    Masker::new(
-        plan.scopes.iter().flat_map(|scope| scope.secrets.values()).map(super::super::vocab::masking::Secret::expose),
-    )
-}
-
 impl Conduct<'_> {
     /// Runs it and tells the end. Gives the exit status.
     pub(super) fn run(self) -> Result<u8, CliError> {
@@ -61,7 +54,7 @@ impl Conduct<'_> {
         let view = Arc::new(View::new(self.global));
         let text = self.global.format == Format::Text;
         let run = self.past.state.opened.run.clone();
-        let masker = masker(self.plan);
+        let masker = self.plan.masker();
         let story = Story::from_records(self.past.records.iter().map(|record| (record.at, record.event.clone())));
         let keeper = Arc::new(Keeper::resuming(story));
         // a stretch's first event was written before there was anyone to tell

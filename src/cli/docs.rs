@@ -107,7 +107,7 @@ fn render(global: &Global, args: &Render) -> Result<u8, CliError> {
     if out.is_none() && (all || args.names.len() > 1) {
         return Err(CliError::usage("several pages need a folder to go to").hint("say which: `--out DIR`"));
     }
-    let runbooks = shelf(&context)?;
+    let runbooks = shelf(&context, all || args.names.is_empty())?;
     let edition = Edition::new(context.source.book(), &context.inventory, &runbooks);
     let last = if args.without_last_run { None } else { Some(LastRuns::read(global, edition.stale_after())) };
     let page = |runbook: &Runbook| {
@@ -133,8 +133,12 @@ fn render(global: &Global, args: &Render) -> Result<u8, CliError> {
     Ok(exit::OK)
 }
 
-/// Every runbook of the book, checked.
-pub(super) fn shelf(context: &Context) -> Result<Vec<Arc<Runbook>>, CliError> {
+/// Every runbook of the book. A page of its own needs the others only to link to: then those with faults are left out.
+pub(super) fn shelf(context: &Context, whole: bool) -> Result<Vec<Arc<Runbook>>, CliError> {
+    let runbooks = context.source.names().iter().map(|name| context.source.runbook(name));
+    if !whole {
+        return Ok(runbooks.flatten().collect());
+    }
     let none: [&str; 0] = [];
     let mut errors = Diagnostics::new();
     let found = context.source.check(&none, &context.inventory);
@@ -142,7 +146,6 @@ pub(super) fn shelf(context: &Context) -> Result<Vec<Arc<Runbook>>, CliError> {
     if !errors.is_empty() {
         return Err(CliError::faults(errors));
     }
-    let runbooks = context.source.names().iter().map(|name| context.source.runbook(name));
     Ok(runbooks.collect::<Result<_, _>>()?)
 }
 

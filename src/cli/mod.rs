@@ -31,6 +31,7 @@ mod schema;
 mod show;
 mod signals;
 mod terminal;
+mod test;
 mod view;
 mod wiki;
 

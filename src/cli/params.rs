@@ -7,6 +7,7 @@ use super::context::variable;
 use super::error::CliError;
 use crate::model::{Param, ParamType};
 use crate::plan::Given;
+use crate::plan::bind::named;
 use crate::vocab::{Masker, Secret};
 
 /// The largest secret, in bytes: more than a variable of the environment can carry on any host.
@@ -16,8 +17,7 @@ const LARGEST: u64 = 128 * 1024;
 pub(super) fn read(params: &[Param], args: &[String]) -> Result<Given, CliError> {
     let mut given = Given::default();
     for arg in args {
-        let named = arg.split_once('=').filter(|(name, _)| is_name(name));
-        let Some((name, value)) = named else {
+        let Some((name, value)) = named(arg) else {
             given.positional.push(arg.clone());
             continue;
         };
@@ -101,10 +101,4 @@ fn valid(name: &str, text: String) -> Result<Secret, CliError> {
         )));
     }
     Ok(Secret::new(text))
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        && !text.as_bytes()[0].is_ascii_digit()
 }

@@ -54,9 +54,7 @@ pub(super) fn resume(global: &Global, args: &Args) -> Result<u8, CliError> {
     let opened = (*past.state.opened).clone();
     let mut options = args.word.options(&operator.name)?;
     options.retry = args.retry;
-    // a run that began in an emergency is in one still
-    options.emergency |= opened.emergency;
-    options.reason = options.reason.or_else(|| opened.reason.clone());
+    let options = options.going_on(&opened);
 
     let plan = plan_again(global, &opened, &args.secrets, &options)?;
     args.word.check(&plan)?;

@@ -226,7 +226,7 @@ fn rehearsed(
     };
     let seen = seen.map_err(CliError::usage)?;
     // a dry run has no recorder that what was seen would pass through
-    let masker = conduct::masker(plan);
+    let masker = plan.masker();
     let mut lines = outline::planned_lines(&seen);
     for line in &mut lines {
         line.what = masker.mask(&line.what);

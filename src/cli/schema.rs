@@ -23,6 +23,8 @@ enum Of {
     Inventory,
     /// book.yaml.
     Book,
+    /// A file of scenarios.
+    Scenario,
     /// An event of a journal, or of `--format json`.
     Event,
 }
@@ -32,6 +34,7 @@ pub(super) fn schema(args: &Args) -> Result<u8, CliError> {
         Of::Runbook => SchemaKind::Runbook,
         Of::Inventory => SchemaKind::Inventory,
         Of::Book => SchemaKind::Book,
+        Of::Scenario => SchemaKind::Scenario,
         Of::Event => SchemaKind::Event,
     };
     crate::report::Sink::stdout().write(&schema.text());

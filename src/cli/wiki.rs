@@ -100,7 +100,7 @@ fn password_of(path: &Path) -> Result<Secret, CliError> {
 /// The pages of the whole book, its own first; each with a title that no other has.
 pub(super) fn pages(global: &Global, context: &Context) -> Result<Vec<Page>, CliError> {
     let book = context.source.book();
-    let runbooks = shelf(context)?;
+    let runbooks = shelf(context, true)?;
     let edition = Edition::new(book, &context.inventory, &runbooks);
     let last = LastRuns::read(global, edition.stale_after());
     let document = edition.book();

@@ -10,7 +10,7 @@ use crate::event::{ActionEnd, ActionKind, Event, FailureKind, Outcome, Output, S
 use crate::model::deed::{Deed, ready_action};
 use crate::model::{Action, EvalError, ProgramSpec, Scope, Target};
 use crate::plan::{Leaf, Unit};
-use crate::transport::{Act, Ended, Fault, Finished, HttpReply};
+use crate::transport::{Act, Ended, Fault, Finished, HttpReply, Sending};
 use crate::vocab::{Period, Reply, StepHost};
 
 /// How one try of an action went.
@@ -145,8 +145,13 @@ impl Stage<'_> {
             }
             Deed::Http { request, statuses } => {
                 let limit = timeout.unwrap_or(Period::seconds(30));
-                let sent = self.crew.fleet.send(target, request.clone(), limit, self.crew.interrupt.stop()).await;
-                match sent {
+                let sending = Sending {
+                    step: at.step.clone(),
+                    request: request.clone(),
+                    timeout: limit,
+                    cancel: self.crew.interrupt.stop(),
+                };
+                match self.crew.fleet.send(target, sending).await {
                     Ok(reply) => {
                         let wrong = wrong_status(&reply, statuses);
                         let body = String::from_utf8_lossy(&reply.body).into_owned();

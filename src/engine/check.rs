@@ -14,6 +14,8 @@ use crate::vocab::{HostName, Observation, Period, StepHost, Verdict};
 pub struct Judged {
     /// Each host's verdict, or one with no host behind the observations for `over: all`.
     pub verdicts: Vec<HostVerdict>,
+    /// What was seen and stands with no verdict.
+    pub unshown: Vec<Observation>,
     /// How often it was looked at.
     pub polls: u32,
     /// Over how long.
@@ -110,11 +112,15 @@ pub struct Checking<'a> {
 }
 
 impl Checking<'_> {
-    /// Looks once.
-    pub async fn once(&self, probe: &Probe, expectation: &Expectation) -> Vec<HostVerdict> {
+    /// Looks once. Gives the verdicts, and what was seen that stands with none of them.
+    pub async fn once(&self, probe: &Probe, expectation: &Expectation) -> (Vec<HostVerdict>, Vec<Observation>) {
         let scope = |target: &Target| (self.scope)(Some(&target.name));
         let observations = self.looker.all(probe, self.sudo, &self.targets, &scope).await;
-        judge(expectation, observations, self.scope, &self.before)
+        let mut unshown = Vec::new();
+        if expectation.over_all {
+            unshown.extend(observations.iter().filter(|seen| seen.problems.is_empty()).cloned());
+        }
+        (judge(expectation, observations, self.scope, &self.before), unshown)
     }
 
     /// Looks until the check holds, its deadline passes or the operator wants to stop.
@@ -132,10 +138,11 @@ impl Checking<'_> {
         let mut pause = Duration::from_millis(200);
         let mut polls = 0;
         loop {
-            let verdicts = self.once(probe, expectation).await;
+            let (verdicts, unshown) = self.once(probe, expectation).await;
             polls += 1;
             let took = started.elapsed();
-            let done = |verdicts, interrupted| Judged { verdicts, polls, took: Period::new(took), interrupted };
+            let done =
+                |verdicts, interrupted| Judged { verdicts, unshown, polls, took: Period::new(took), interrupted };
             if all_hold(&verdicts) {
                 return done(verdicts, false);
             }

@@ -140,9 +140,12 @@ impl Stage<'_> {
             }
         }
         if let Some(check) = &leaf.step.skip_if {
-            let verdicts =
-                self.checking(unit, leaf, at, &check.probe, &[]).await.once(&check.probe, &check.expectation).await;
-            if super::check::all_hold(&verdicts) {
+            let checking = self.checking(unit, leaf, at, &check.probe, &[]).await;
+            let (verdicts, mut seen) = checking.once(&check.probe, &check.expectation).await;
+            let holds = super::check::all_hold(&verdicts);
+            seen.extend(verdicts.into_iter().filter_map(|verdict| verdict.observation));
+            self.record_looked(Some(at), &check.probe, seen).await?;
+            if holds {
                 return Ok(Err(Outcome::Skipped { why: format!("already so: {}", check.says) }));
             }
         }
@@ -153,6 +156,7 @@ impl Stage<'_> {
                 return Ok(Err(failed(FailureKind::Precondition, "interrupted".to_owned())));
             }
             let (holds, why) = (judged.holds(), judged.why());
+            self.record_looked(Some(at), &precondition.check.probe, judged.unshown).await?;
             self.record(Event::PreconditionJudged {
                 id: id.clone(),
                 says: precondition.check.says.clone(),
@@ -194,9 +198,9 @@ impl Stage<'_> {
         let mut observations = Vec::new();
         for (index, check) in leaf.step.checks.iter().enumerate().filter(|(_, check)| compares(check)) {
             let checking = self.checking(unit, leaf, at, &check.probe, &[]).await;
-            for verdict in checking.once(&check.probe, &check.expectation).await {
-                observations.extend(verdict.observation.map(|observation| (index + 1, observation)));
-            }
+            let (verdicts, unshown) = checking.once(&check.probe, &check.expectation).await;
+            let seen = verdicts.into_iter().filter_map(|verdict| verdict.observation).chain(unshown);
+            observations.extend(seen.map(|observation| (index + 1, observation)));
         }
         if observations.is_empty() {
             return Ok(());
@@ -270,7 +274,8 @@ impl Stage<'_> {
             }
             let holds = judged.holds();
             let why = judged.verdicts.iter().find_map(|verdict| verdict.verdict.why()).unwrap_or_default().to_owned();
-            let observation = judged.verdicts.into_iter().find_map(|verdict| verdict.observation);
+            let seen = judged.verdicts.into_iter().filter_map(|verdict| verdict.observation);
+            let observation = seen.chain(judged.unshown).next();
             (observation, if holds { None } else { Some(why) })
         } else {
             let observation = self.looker.one(probe, leaf.sudo.as_ref(), self.target(&at.host), &scope).await;
@@ -317,6 +322,7 @@ impl Stage<'_> {
                 return Ok(None);
             }
             let (holds, why) = (judged.holds(), own_why(&judged.verdicts, &at.host));
+            self.record_looked(Some(at), &check.probe, judged.unshown).await?;
             self.record(Event::CheckJudged {
                 at: Some(at.clone()),
                 check: number,
@@ -355,21 +361,30 @@ impl Stage<'_> {
     /// Runs what collects evidence after a failure. Best effort: its own failure is evidence too.
     async fn collect(&self, unit: &Unit, leaf: &Leaf, at: &StepHost) -> Flow {
         let target = self.target(&at.host);
-        for spec in &leaf.collect {
+        for (index, spec) in leaf.collect.iter().enumerate() {
+            let name = format!("{}/collect {}", leaf.id, index + 1);
             let scope = self.scope_of(unit, at).await;
-            let (command, output) = self.evidence(spec, leaf, target, &scope).await;
+            let (command, output) = self.evidence(name, spec, leaf, target, &scope).await;
             self.record(Event::Collected { at: at.clone(), command, output: Output::inline(output) }).await?;
         }
         Ok(())
     }
 
-    async fn evidence(&self, spec: &CommandSpec, leaf: &Leaf, target: &Target, scope: &Scope) -> (String, String) {
+    async fn evidence(
+        &self,
+        name: String,
+        spec: &CommandSpec,
+        leaf: &Leaf,
+        target: &Target,
+        scope: &Scope,
+    ) -> (String, String) {
         let command = match ready_command(spec, leaf.sudo.as_ref(), scope, target) {
             Ok(command) => command,
             Err(error) => return (String::new(), error.to_string()),
         };
         let shown = command.shown();
         let look = crate::transport::Look {
+            name,
             probe: crate::transport::Probe::Run(command),
             timeout: Period::seconds(30),
             cancel: self.crew.interrupt.stop(),
@@ -421,7 +436,11 @@ impl CheckingOwned<'_> {
         self.with(async |checking: Checking<'_>| checking.until(check).await).await
     }
 
-    async fn once(&self, probe: &Probe, expectation: &crate::model::Expectation) -> Vec<HostVerdict> {
+    async fn once(
+        &self,
+        probe: &Probe,
+        expectation: &crate::model::Expectation,
+    ) -> (Vec<HostVerdict>, Vec<Observation>) {
         self.with(async |checking: Checking<'_>| checking.once(probe, expectation).await).await
     }
 }

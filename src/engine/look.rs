@@ -79,6 +79,7 @@ impl<'a> Looker<'a> {
         };
         let started = tokio::time::Instant::now();
         let look = Look {
+            name: probe.name.clone(),
             probe: match glance {
                 Glance::Run(command) => crate::transport::Probe::Run(command),
                 Glance::Tcp(talk) => crate::transport::Probe::Tcp(talk),

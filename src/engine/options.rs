@@ -1,5 +1,6 @@
 //! What the operator said on the command line, as far as the engine is concerned.
 
+use crate::event::Opened;
 use crate::vocab::Period;
 
 /// The operator's word for one stretch of a run.
@@ -31,6 +32,17 @@ pub struct Options {
     pub wait_interval: Period,
     /// What a stopped command is given between TERM and KILL.
     pub grace: Period,
+}
+
+impl Options {
+    /// The word of whoever goes on with a run that `opened` began: an emergency is one still, and its reason holds until
+    /// another is given.
+    #[must_use]
+    pub fn going_on(mut self, opened: &Opened) -> Self {
+        self.emergency |= opened.emergency;
+        self.reason = self.reason.or_else(|| opened.reason.clone());
+        self
+    }
 }
 
 impl Default for Options {

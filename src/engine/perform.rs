@@ -12,10 +12,10 @@ use super::options::Options;
 use super::recorder::{RecordError, Recorder};
 use super::scope::RunScope;
 use crate::event::{Answer, Event, Moment, Outcome, StepState};
-use crate::model::{Scope, Target};
+use crate::model::{Probe, Scope, Target};
 use crate::plan::{Plan, ScopeId};
 use crate::transport::Operate;
-use crate::vocab::{HostName, RunId, StepHost};
+use crate::vocab::{HostName, Observation, RunId, StepHost};
 
 /// Everyone and everything a run needs.
 pub struct Crew<'a> {
@@ -129,6 +129,19 @@ impl Stage<'_> {
 
     pub(super) async fn record(&self, event: Event) -> Flow {
         Ok(self.crew.recorder.record(event).await?)
+    }
+
+    /// Writes down what was seen and what no other event will show.
+    pub(super) async fn record_looked(
+        &self,
+        at: Option<&StepHost>,
+        probe: &Probe,
+        observations: Vec<Observation>,
+    ) -> Flow {
+        if observations.is_empty() {
+            return Ok(());
+        }
+        self.record(Event::Looked { at: at.cloned(), probe: probe.name.clone(), observations }).await
     }
 
     /// Halts if a lock was lost, or the operator wants to stop.
@@ -250,6 +263,7 @@ impl Stage<'_> {
             }
             let holds = judged.holds();
             let why = judged.why();
+            self.record_looked(None, &planned.check.probe, judged.unshown).await?;
             self.record(Event::CheckJudged {
                 at: None,
                 check: index + 1,

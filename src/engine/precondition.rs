@@ -1,9 +1,9 @@
 //! Preconditions: judged on live hosts, waited for, overridden, judged again.
 
-use super::check::{Checking, all_hold, why};
+use super::check::{Checking, Judged, all_hold};
 use super::ending::Ending;
 use super::perform::{Flow, Halt, Stage};
-use crate::event::{Event, HostVerdict, Moment, OverrideHow, Progress};
+use crate::event::{Event, Moment, OverrideHow, Progress};
 use crate::model::Recheck;
 use crate::plan::PlannedPrecondition;
 use crate::vocab::{HostName, Period};
@@ -120,12 +120,13 @@ impl Stage<'_> {
         which: &(dyn Fn(&PlannedPrecondition) -> bool + Sync),
     ) -> Flow<Vec<(&PlannedPrecondition, String)>> {
         let judged = self.look_at_all(which).await;
-        for (planned, verdicts) in &judged {
+        for (planned, judged) in &judged {
+            self.record_looked(None, &planned.precondition.check.probe, judged.unshown.clone()).await?;
             self.record(Event::PreconditionJudged {
                 id: planned.id.clone(),
                 says: planned.precondition.check.says.clone(),
                 moment: moment.clone(),
-                verdicts: verdicts.clone(),
+                verdicts: judged.verdicts.clone(),
                 show: planned.precondition.check.probe.show.clone(),
                 overridable: planned.precondition.overridable,
                 otherwise: planned.precondition.otherwise.clone(),
@@ -139,7 +140,7 @@ impl Stage<'_> {
     async fn look_at_all(
         &self,
         which: &(dyn Fn(&PlannedPrecondition) -> bool + Sync),
-    ) -> Vec<(&PlannedPrecondition, Vec<HostVerdict>)> {
+    ) -> Vec<(&PlannedPrecondition, Judged)> {
         let looks = self.plan().preconditions.iter().filter(|planned| which(planned)).map(|planned| async move {
             let scope = |host: Option<&HostName>| self.scope_at(planned.scope, host);
             let checking = Checking {
@@ -152,12 +153,12 @@ impl Stage<'_> {
                 sudo: self.plan().runbook.sudo.as_ref(),
                 at: None,
             };
-            (planned, checking.until(&planned.precondition.check).await.verdicts)
+            (planned, checking.until(&planned.precondition.check).await)
         });
         futures_util::future::join_all(looks).await
     }
 }
 
-fn broken_one((planned, verdicts): (&PlannedPrecondition, Vec<HostVerdict>)) -> Option<(&PlannedPrecondition, String)> {
-    (!all_hold(&verdicts)).then(|| (planned, why(&verdicts)))
+fn broken_one((planned, judged): (&PlannedPrecondition, Judged)) -> Option<(&PlannedPrecondition, String)> {
+    (!all_hold(&judged.verdicts)).then(|| (planned, judged.why()))
 }

@@ -108,7 +108,8 @@ pub async fn rehearse(
     let preconditions = rehearser.preconditions().await;
     let mut warnings = Vec::new();
     for planned in &plan.warnings {
-        warnings.extend(warning::raise(plan, &looker, &rehearser.scope, planned).await?);
+        let (raised, _) = warning::raise(plan, &looker, &rehearser.scope, planned).await?;
+        warnings.extend(raised);
     }
     let mut units = Vec::new();
     for unit in &plan.units {
@@ -139,7 +140,7 @@ impl Rehearser<'_> {
                 let scope = |host: Option<&HostName>| self.scope.on(self.plan, planned.scope, host, none);
                 let check = &planned.precondition.check;
                 let targets = planned.hosts.iter().map(|host| self.plan.host(host)).collect();
-                let verdicts = self.checking(targets, &scope).once(&check.probe, &check.expectation).await;
+                let (verdicts, _) = self.checking(targets, &scope).once(&check.probe, &check.expectation).await;
                 let overridden = planned.precondition.overridable
                     && (self.options.emergency || self.options.overrides.contains(&planned.id));
                 PreconditionSeen {
@@ -181,7 +182,7 @@ impl Rehearser<'_> {
             Some(floor) => {
                 let targets = unit.all_hosts.iter().map(|host| self.plan.host(host)).collect();
                 let checking = self.checking(targets, &scope);
-                let verdicts = checking.once(&floor.check.probe, &floor.check.expectation).await;
+                let (verdicts, _) = checking.once(&floor.check.probe, &floor.check.expectation).await;
                 let (well, sick): (Vec<_>, Vec<_>) = verdicts.into_iter().partition(|v| v.verdict.holds());
                 Some((floor.count, well.into_iter().filter_map(|verdict| verdict.host).collect(), sick))
             }
@@ -229,7 +230,7 @@ impl Rehearser<'_> {
             let hosts = self.plan.probe_hosts(&check.probe, unit.scope, host);
             let targets = hosts.iter().map(|host| self.plan.host(host)).collect();
             let scope_at = |_: Option<&HostName>| scope.clone();
-            let verdicts = self.checking(targets, &scope_at).once(&check.probe, &check.expectation).await;
+            let (verdicts, _) = self.checking(targets, &scope_at).once(&check.probe, &check.expectation).await;
             if all_hold(&verdicts) {
                 return Planned::Skip(format!("already so: {}", check.says));
             }

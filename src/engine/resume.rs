@@ -91,7 +91,7 @@ impl Stage<'_> {
             return self.settled(at, false, reason.to_owned()).await;
         }
         if let Some(check) = &leaf.step.settle {
-            match self.look_whether_done(unit, leaf, at, check).await {
+            match self.look_whether_done(unit, leaf, at, check).await? {
                 Verdict::Holds => return self.settled(at, true, format!("settle: {}", check.says)).await,
                 Verdict::Fails { why } => return self.settled(at, false, format!("settle: {why}")).await,
                 Verdict::Unknown { why } => {
@@ -129,7 +129,13 @@ impl Stage<'_> {
         self.decide_failed(unit, leaf, at, &state).await
     }
 
-    async fn look_whether_done(&self, unit: &Unit, leaf: &Leaf, at: &StepHost, check: &crate::model::Check) -> Verdict {
+    async fn look_whether_done(
+        &self,
+        unit: &Unit,
+        leaf: &Leaf,
+        at: &StepHost,
+        check: &crate::model::Check,
+    ) -> Flow<Verdict> {
         let scope = self.scope_of(unit, at).await;
         let scope_at = |_: Option<&HostName>| scope.clone();
         let hosts = self.plan().probe_hosts(&check.probe, unit.scope, &at.host);
@@ -143,15 +149,18 @@ impl Stage<'_> {
             sudo: leaf.sudo.as_ref(),
             at: Some(at),
         };
-        let verdicts = checking.until(check).await.verdicts;
+        let judged = checking.until(check).await;
+        let verdicts = judged.verdicts;
+        let seen = verdicts.iter().filter_map(|verdict| verdict.observation.clone()).chain(judged.unshown);
+        self.record_looked(Some(at), &check.probe, seen.collect()).await?;
         // one unknown leaves all unknown; else one false says that it did not take effect
         let unknown = verdicts.iter().find(|verdict| matches!(verdict.verdict, Verdict::Unknown { .. }));
         let false_one = verdicts.iter().find(|verdict| matches!(verdict.verdict, Verdict::Fails { .. }));
-        match (unknown.or(false_one), verdicts.is_empty()) {
+        Ok(match (unknown.or(false_one), verdicts.is_empty()) {
             (Some(verdict), _) => verdict.verdict.clone(),
             (None, false) => Verdict::Holds,
             (None, true) => Verdict::Unknown { why: "nothing was looked at".to_owned() },
-        }
+        })
     }
 
     /// Whether any step has still to begin, or to be finished, on any of its hosts.

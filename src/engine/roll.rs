@@ -20,7 +20,7 @@ impl Stage<'_> {
                 continue;
             }
             self.go_on()?;
-            let (healthy, sick) = self.health(unit, floor).await;
+            let (healthy, sick) = self.health(unit, floor).await?;
             // every batch must leave enough healthy hosts outside it, if nothing else changes
             let worst = unit
                 .batches
@@ -41,10 +41,11 @@ impl Stage<'_> {
                 return Err(Halt::End(
                     Ending::Precondition,
                     format!(
-                        "{}: {worst} healthy hosts would be left outside a batch, and {} are needed{}",
+                        "{}: {worst} healthy hosts would be left outside a batch, and {} are needed{}{}",
                         unit.id,
                         floor.count,
-                        not_healthy(&sick)
+                        not_healthy(&sick),
+                        mend_first(unit, floor, &healthy, &waiting)
                     ),
                 ));
             }
@@ -52,7 +53,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    async fn health(&self, unit: &Unit, floor: &Floor) -> (Vec<HostName>, Vec<HostVerdict>) {
+    async fn health(&self, unit: &Unit, floor: &Floor) -> Flow<(Vec<HostName>, Vec<HostVerdict>)> {
         let scope = |host: Option<&HostName>| self.scope_at(unit.scope, host);
         let checking = Checking {
             looker: self.looker,
@@ -64,9 +65,11 @@ impl Stage<'_> {
             sudo: self.plan().runbook.sudo.as_ref(),
             at: None,
         };
-        let verdicts = checking.once(&floor.check.probe, &floor.check.expectation).await;
+        let (verdicts, mut seen) = checking.once(&floor.check.probe, &floor.check.expectation).await;
         let (well, sick): (Vec<_>, Vec<_>) = verdicts.into_iter().partition(|verdict| verdict.verdict.holds());
-        (well.into_iter().filter_map(|verdict| verdict.host).collect(), sick)
+        seen.extend(well.iter().filter_map(|verdict| verdict.observation.clone()));
+        self.record_looked(None, &floor.check.probe, seen).await?;
+        Ok((well.into_iter().filter_map(|verdict| verdict.host).collect(), sick))
     }
 
     /// The hosts of a unit that still have something to do.
@@ -200,7 +203,7 @@ impl Stage<'_> {
 
     async fn floor_before(&self, unit: &Unit, number: usize, batch: &[HostName]) -> Flow {
         let Some(floor) = &unit.floor else { return Ok(()) };
-        let (healthy, sick) = self.health(unit, floor).await;
+        let (healthy, sick) = self.health(unit, floor).await?;
         let outside: Vec<HostName> = healthy.into_iter().filter(|host| !batch.contains(host)).collect();
         let left = outside.len();
         self.record(Event::FloorJudged {
@@ -276,6 +279,20 @@ impl Stage<'_> {
 fn not_healthy(sick: &[HostVerdict]) -> String {
     let names: Vec<&str> = sick.iter().filter_map(|verdict| Some(verdict.host.as_ref()?.as_str())).collect();
     if names.is_empty() { String::new() } else { format!("; not healthy: {}", names.join(", ")) }
+}
+
+/// The way on when those that are not healthy are the only ones that could be acted on.
+fn mend_first(unit: &Unit, floor: &Floor, healthy: &[HostName], waiting: &[HostName]) -> String {
+    let sick: Vec<&str> = unit
+        .hosts
+        .iter()
+        .filter(|host| waiting.contains(host) && !healthy.contains(host))
+        .map(HostName::as_str)
+        .collect();
+    if sick.is_empty() || healthy.len() < floor.count {
+        return String::new();
+    }
+    format!(" (`--limit {}` begins with what is not)", sick.join(":"))
 }
 
 fn beyond(unit: &Unit, failed: &[HostName]) -> String {

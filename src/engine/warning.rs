@@ -26,13 +26,13 @@ pub struct Raised {
     pub asks: bool,
 }
 
-/// Whether a warning applies, and its text. One that cannot be decided applies.
+/// Whether a warning applies, and its text; and what was seen where it does not. One that cannot be decided applies.
 pub async fn raise(
     plan: &Plan,
     looker: &Looker<'_>,
     run: &RunScope,
     planned: &PlannedWarning,
-) -> Result<Option<Raised>, EvalError> {
+) -> Result<(Option<Raised>, Vec<Observation>), EvalError> {
     let none = std::collections::BTreeMap::new();
     let scope_at = |host: Option<&HostName>| run.on(plan, planned.scope, host, &none);
     let mut scope = scope_at(None);
@@ -41,7 +41,7 @@ pub async fn raise(
         WarningWhen::Always => {}
         WarningWhen::If(expression) => {
             if !expression.truth(&scope)? {
-                return Ok(None);
+                return Ok((None, Vec::new()));
             }
         }
         WarningWhen::Probe(check) => {
@@ -50,7 +50,7 @@ pub async fn raise(
             observed = looker.all(&check.probe, sudo, &targets, &|target| scope_at(Some(&target.name))).await;
             let verdicts = judge(&check.expectation, observed.clone(), &scope_at, &[]);
             if verdicts.iter().all(|verdict| matches!(verdict.verdict, Verdict::Fails { .. })) {
-                return Ok(None);
+                return Ok((None, observed));
             }
             scope = match observed.as_slice() {
                 [one] => scope.with_observation(one),
@@ -65,7 +65,8 @@ pub async fn raise(
         Acknowledgement::Confirm | Acknowledgement::None => None,
     };
     let asks = !matches!(planned.warning.acknowledgement, Acknowledgement::None);
-    Ok(Some(Raised { id: planned.id.clone(), says: says.trim().to_owned(), observed, typed, asks }))
+    let raised = Raised { id: planned.id.clone(), says: says.trim().to_owned(), observed, typed, asks };
+    Ok((Some(raised), Vec::new()))
 }
 
 impl Stage<'_> {
@@ -74,9 +75,12 @@ impl Stage<'_> {
         let mut asked = false;
         for planned in &self.plan().warnings {
             self.go_on()?;
-            let raised = raise(self.plan(), self.looker, &self.scope, planned)
+            let (raised, seen) = raise(self.plan(), self.looker, &self.scope, planned)
                 .await
                 .map_err(|error| Halt::End(Ending::Failed, format!("the warning {}: {error}", planned.id)))?;
+            if let WarningWhen::Probe(check) = &planned.warning.when {
+                self.record_looked(None, &check.probe, seen).await?;
+            }
             let Some(raised) = raised else { continue };
             self.record(Event::WarningShown {
                 id: raised.id.clone(),

@@ -181,6 +181,16 @@ pub enum Event {
         /// The observations, each with the number of the check that needs it.
         observations: Vec<(usize, Observation)>,
     },
+    /// Hosts were looked at, and no other event shows what was seen: healthy ones, a `skip_if`, a `settle`, a warning that
+    /// does not apply, an expectation over all hosts.
+    Looked {
+        /// The step and host it was for; none where it was for more than one.
+        at: Option<StepHost>,
+        /// What the runbook calls the look.
+        probe: String,
+        /// What was seen.
+        observations: Vec<Observation>,
+    },
     /// An action is about to be sent. Written and synced before it is.
     StepStarted {
         /// Where.

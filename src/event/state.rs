@@ -466,6 +466,7 @@ impl RunState {
             | Event::RollEnded { .. }
             | Event::ConnectionLost { started: false, .. }
             | Event::ConnectionRegained { .. }
+            | Event::Looked { .. }
             | Event::Observed { .. }
             | Event::CheckJudged { .. }
             | Event::Collected { .. }

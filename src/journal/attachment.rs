@@ -93,6 +93,7 @@ fn outputs(event: &mut Event) -> Vec<&mut Output> {
         | Event::RollStopped { .. }
         | Event::RollEnded { .. }
         | Event::ObservedBefore { .. }
+        | Event::Looked { .. }
         | Event::StepStarted { .. }
         | Event::RetryScheduled { .. }
         | Event::Observed { .. }

@@ -196,6 +196,7 @@ fn status_after(event: &Event) -> Option<RunStatus> {
         | Event::RollStopped { .. }
         | Event::RollEnded { .. }
         | Event::ObservedBefore { .. }
+        | Event::Looked { .. }
         | Event::StepStarted { .. }
         | Event::StepActed { .. }
         | Event::RetryScheduled { .. }

@@ -61,6 +61,7 @@ impl Durability {
             | Event::Ended { .. } => Self::Now,
             // `observed-before` is here because it is of use only once `step-started` is written behind it
             Event::ObservedBefore { .. }
+            | Event::Looked { .. }
             | Event::HostsLocked { .. }
             | Event::LockRefused { .. }
             | Event::LocksReleased { .. }

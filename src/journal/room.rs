@@ -76,6 +76,7 @@ impl Part {
             | Event::BatchStarted { .. }
             | Event::PauseStarted { .. }
             | Event::ObservedBefore { .. }
+            | Event::Looked { .. }
             | Event::StepStarted { .. }
             | Event::RetryScheduled { .. }
             | Event::Observed { .. }

@@ -15,6 +15,7 @@ pub mod parse;
 pub mod pattern;
 pub mod probe;
 pub mod runbook;
+pub mod scenario;
 pub mod scope;
 pub mod step;
 pub mod target;

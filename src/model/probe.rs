@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::parse::Parse;
 use super::pattern::HostPattern;
 use super::template::Template;
+use crate::vocab::observation::NoReply;
 use crate::vocab::{HostName, Location, Observation, Period, Reply};
 
 /// A read-only observation, as declared.
@@ -26,6 +27,8 @@ pub struct Probe {
     pub parse: Option<Parse>,
     /// The exit statuses that are an answer; any other makes the observation unknown. Default: only 0.
     pub exits: Vec<i32>,
+    /// What may be met instead of a TCP reply and is an answer, too; anything else makes the observation unknown.
+    pub answers: Vec<NoReply>,
     /// How long a look may take, connecting included. Default: 10 s.
     pub timeout: Period,
     /// The columns people see; empty: all.
@@ -50,6 +53,7 @@ impl Probe {
             }
             Reply::Tcp { reply } => reply.as_str(),
             Reply::Http { body, .. } => body.as_str(),
+            Reply::Nothing { reason, .. } if self.answers.contains(reason) => "",
             Reply::Nothing { reason, detail } => {
                 let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
                 observation.problems.push(format!("{}{detail}", reason.words()));

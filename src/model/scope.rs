@@ -283,7 +283,10 @@ fn observation_names(observation: &Observation, misses: &Misses) -> Vec<(&'stati
             names.push(("stdout", Value::from(stdout.as_str())));
             names.push(("stderr", Value::from(stderr.as_str())));
         }
-        Reply::Tcp { reply } => names.push(("reply", Value::from(reply.as_str()))),
+        Reply::Tcp { reply } => {
+            names.push(("reply", Value::from(reply.as_str())));
+            names.push(("answer", Value::from("reply")));
+        }
         Reply::Http { status, headers, body } => {
             names.push(("status", Value::from(*status)));
             let headers = headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
@@ -291,7 +294,13 @@ fn observation_names(observation: &Observation, misses: &Misses) -> Vec<(&'stati
             names.push(("stdout", Value::from(body.as_str())));
             names.push(("body", Value::from(body.as_str())));
         }
-        Reply::Nothing { .. } => {}
+        Reply::Nothing { reason, .. } => {
+            // without a problem it is one of those that the probe takes for an answer
+            if let (true, Some(word)) = (observation.problems.is_empty(), reason.answer()) {
+                names.push(("reply", Value::from("")));
+                names.push(("answer", Value::from(word)));
+            }
+        }
     }
     if let Some(table) = &observation.rows {
         let rows: Vec<Value> =

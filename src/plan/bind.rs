@@ -17,6 +17,16 @@ pub struct Given {
     pub secrets: BTreeMap<String, Secret>,
 }
 
+/// An argument as `name=value`; none: it is a value by its position.
+pub fn named(argument: &str) -> Option<(&str, &str)> {
+    let is_name = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            && !text.as_bytes()[0].is_ascii_digit()
+    };
+    argument.split_once('=').filter(|(name, _)| is_name(name))
+}
+
 /// Why what was given does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {

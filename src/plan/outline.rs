@@ -8,7 +8,7 @@ use crate::model::{
     Action, Check, CommandSpec, Expectation, Expression, Params, Precondition, Probe, Retry, Runbook, Scope, Step,
     Sudo, Target, Template, Then, Warning,
 };
-use crate::vocab::{Digest, HostName, Period, StepId};
+use crate::vocab::{Digest, HostName, Masker, Period, Secret, StepId};
 
 /// Exactly what would be done.
 #[derive(Clone, Debug)]
@@ -203,6 +203,11 @@ impl Plan {
     /// The parameters of the run itself.
     pub fn params(&self) -> &Params {
         &self.scopes[0]
+    }
+
+    /// What hides the secrets that were given for it.
+    pub fn masker(&self) -> Masker {
+        Masker::new(self.scopes.iter().flat_map(|scope| scope.secrets.values()).map(Secret::expose))
     }
 
     /// A host of the plan.

@@ -45,7 +45,7 @@ impl<'a> Edition<'a> {
     /// Where a runbook's page stands.
     pub fn page(&self, runbook: &Runbook) -> Page {
         let system = runbook.system.as_deref().unwrap_or_default();
-        let wiki = self.book.wiki.title_of(&runbook.name, &self.title(runbook), system);
+        let wiki = self.book.wiki.title_of(&runbook.name, &title(runbook), system);
         // a template that gives nothing is told when the page is published
         let wiki = wiki.unwrap_or_else(|_| format!("Runbook:{}", runbook.name));
         Page { file: runbook.name.clone(), wiki: mediawiki::title_of(&wiki) }
@@ -67,11 +67,6 @@ impl<'a> Edition<'a> {
         self.book.stale_after
     }
 
-    /// A runbook's title without markup.
-    pub(super) fn title(&self, runbook: &Runbook) -> String {
-        prose::plain(&runbook.title)
-    }
-
     pub(super) fn category(&self) -> Option<String> {
         Some(self.book.wiki.category().to_owned())
     }
@@ -87,7 +82,7 @@ impl<'a> Edition<'a> {
 
     /// A link to a runbook's page, by its title.
     pub(super) fn link(&self, runbook: &Runbook) -> Inline {
-        Inline::Link(To::Page(self.page(runbook), None), vec![Inline::text(self.title(runbook))])
+        Inline::Link(To::Page(self.page(runbook), None), vec![Inline::text(title(runbook))])
     }
 
     /// Prose of the book. A runbook's name in code is a link to its page, but on that page itself.
@@ -118,4 +113,11 @@ impl<'a> Edition<'a> {
         let mut known = self.selected.borrow_mut();
         known.entry(pattern.to_owned()).or_insert_with(|| self.inventory.select(pattern).ok()).clone()
     }
+}
+
+/// A runbook's title without markup.
+pub(super) fn title(runbook: &Runbook) -> String {
+    let plain = prose::plain(&runbook.title);
+    // a title of nothing but markup is one all the same
+    if plain.trim().is_empty() { runbook.title.clone() } else { plain }
 }

@@ -104,10 +104,24 @@ pub(super) fn talk(talk: &TcpTalk, timeout: Period) -> String {
         return format!("timeout {} bash -c {} && echo open", seconds(timeout), shell_word(&inner));
     }
     let send = talk.send.as_ref().map(|text| format!("printf \"{}\" >&3; ", printed(text))).unwrap_or_default();
-    // what keeps the connection open after its answer is left when the time is up
-    let most = if talk.until.is_some() { Period::seconds(3).min(timeout) } else { timeout };
-    let inner = format!("exec 3<>{port} && {send}cat <&3");
+    let (read, most) = match talk.until.as_deref().map(last_line) {
+        None => ("cat".to_owned(), timeout),
+        Some(Some(line)) => (format!("sed -u \"/{line}/q\""), timeout),
+        // what keeps the connection open behind its answer is left when the time is up
+        Some(None) => ("cat".to_owned(), Period::seconds(3).min(timeout)),
+    };
+    let inner = format!("exec 3<>{port} && {send}{read} <&3");
     format!("timeout {} bash -c {}", seconds(most), shell_word(&inner))
+}
+
+/// The pattern of the line that ends an answer, where it is a line, and of characters that mean themselves to sed and the
+/// shells.
+fn last_line(until: &str) -> Option<String> {
+    let line = until.trim_matches(['\r', '\n']);
+    let plain = |c: char| c.is_ascii_alphanumeric() || " _:,;-.".contains(c);
+    let begins = if line.is_empty() || until.starts_with('\n') { "^" } else { "" };
+    let ends = if line.is_empty() || until.ends_with('\n') { "\\r\\?$" } else { "" };
+    line.chars().all(plain).then(|| format!("{begins}{}{ends}", line.replace('.', "[.]")))
 }
 
 /// An HTTP request, by curl: the status line, the headers, the body.
@@ -128,7 +142,7 @@ pub(super) fn request(request: &HttpRequest, timeout: Period) -> String {
     for (name, value) in &request.headers {
         // from a file that only this shell has: an argument can be read by every user of the machine
         if value.has_secret() {
-            let _ = write!(out, " -H @<(printf '%s\\n' {}{})", shell_word(&format!("{name}: ")), secret::words(value));
+            let _ = write!(out, " -H @<(printf '%s\\n' {})", secret::words_behind(&format!("{name}: "), value));
         } else {
             let _ = write!(out, " -H {}", shell_word(&format!("{name}: {}", value.shown())));
         }
@@ -170,7 +184,7 @@ fn run(text: &str, command: &Command, user: Option<&str>) -> String {
             }
         }
     }
-    if needs_care(text) {
+    if needs_care(text) || input.is_some_and(|input| needs_care(input.shown())) {
         out.insert_str(0, "set +H\n");
     }
     let simple = before.is_empty() && is_simple(text);
@@ -184,6 +198,14 @@ fn run(text: &str, command: &Command, user: Option<&str>) -> String {
         }
     };
     if let Some(input) = input {
+        // lines are easier to read as they are than in quotes
+        let lines =
+            Some(input.shown()).filter(|lines| ahead.is_empty() && !input.has_secret() && lines.ends_with('\n'));
+        if let Some(lines) = lines {
+            let end = delimiter(&format!("{alone}\n{lines}"));
+            let _ = write!(out, "{alone} <<'{end}'\n{lines}{end}");
+            return out;
+        }
         ahead.push(format!("printf %s {}", secret::words(input)));
     }
     match ahead.as_slice() {
@@ -249,9 +271,27 @@ fn is_simple(text: &str) -> bool {
         word.split_once('=')
             .is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
     };
-    let mut found = text.split(|c: char| c.is_whitespace() || ";&|(){}".contains(c)).filter(|word| !word.is_empty());
+    let open = unquoted(text);
+    let mut found = open.split(|c: char| c.is_whitespace() || ";&|(){}".contains(c)).filter(|word| !word.is_empty());
     let first = text.split_whitespace().next().unwrap_or_default();
-    !text.contains(['\n', ';', '#']) && !assigns(first) && !found.any(|word| words.contains(&word))
+    !text.contains('\n') && !open.contains([';', '#']) && !assigns(first) && !found.any(|word| words.contains(&word))
+}
+
+/// A shell text without what stands in its quotes.
+fn unquoted(text: &str) -> String {
+    let mut out = String::new();
+    let mut quote = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None | Some('"'), '\\') => drop(chars.next()),
+            (None, '\'' | '"') => quote = Some(c),
+            (None, c) => out.push(c),
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+        }
+    }
+    out
 }
 
 /// Whether a text is a program with plain arguments, so that `sudo` before it means all of it.
@@ -303,4 +343,41 @@ fn printed(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_pasted_as_it_is_where_nothing_is_lost() {
+        for text in ["uptime", "ps ax | grep 'x; y' > /tmp/x", "echo \"it's; #1\" && true", "a --b=c 'exit'"] {
+            assert_eq!(run(text, &Command::shell(text), None), text);
+        }
+        for text in ["a; b", "X=1 y", "test -e x || exit 3", "cd /tmp && rm x", "a\nb", "a # b"] {
+            assert_eq!(run(text, &Command::shell(text), None), format!("(set -e\n{text}\n)"));
+        }
+        assert_eq!(run("echo \"!x\"", &Command::shell(""), None), "set +H\necho \"!x\"");
+    }
+
+    #[test]
+    fn another_user_is_given_all_of_it() {
+        assert_eq!(run("id -un", &Command::shell(""), Some("root")), "sudo id -un");
+        let piped = "sudo -u ops sh -ec \"$(cat <<'END'\nid | wc\nEND\n)\"";
+        assert_eq!(run("id | wc", &Command::shell(""), Some("ops")), piped);
+        let end = "sudo sh -ec \"$(cat <<'END_OF_TEXT'\na\nEND\nb\nEND_OF_TEXT\n)\"";
+        assert_eq!(run("a\nEND\nb", &Command::shell(""), Some("root")), end);
+    }
+
+    #[test]
+    fn an_answer_ends_where_it_should() {
+        let ends = ["END\r\n", "\n\n", "a.b", "a/b", "\n.\n"].map(last_line);
+        let line = |text: &str| Some(text.to_owned());
+        assert_eq!(ends, [line("END\\r\\?$"), line("^\\r\\?$"), line("a[.]b"), None, line("^[.]\\r\\?$")]);
+    }
+
+    #[test]
+    fn what_is_sent_survives_three_quotings() {
+        assert_eq!(printed("a'b\"c$d\\e%f\r\n"), "a\\047b\\042c\\044d\\134e%%f\\r\\n");
+    }
 }

@@ -18,51 +18,75 @@ pub(super) struct Inside<'a> {
     /// The user of its commands, when neither they nor their step say.
     pub(super) sudo: Option<Sudo>,
     params: Params,
+    /// The same, for what no shell will quote: there a placeholder must be one plain word.
+    unquoted: Params,
     steps: BTreeMap<String, StepView>,
 }
 
-/// What a person puts in: a parameter without a default.
+/// What a person puts in: a parameter without a default, or what an earlier step told.
 pub(super) fn placeholder(name: &str) -> String {
     format!("<{name}>")
+}
+
+/// The same where nothing is quoted: `<` would be a shell's.
+pub(super) fn plain_placeholder(name: &str) -> String {
+    name.to_uppercase()
 }
 
 impl<'a> Inside<'a> {
     /// A runbook by itself.
     pub(super) fn top(edition: &'a Edition<'a>, runbook: &'a Runbook) -> Self {
-        let mut params = Params::default();
-        for param in &runbook.params {
-            bind(&mut params, param, param.default.as_deref());
+        let bound = |placeholder: &dyn Fn(&str) -> String| {
+            let mut params = Params::default();
+            for param in &runbook.params {
+                bind(&mut params, param, param.default.as_deref(), placeholder);
+            }
+            params
+        };
+        Self {
+            edition,
+            runbook,
+            sudo: runbook.sudo.clone(),
+            params: bound(&placeholder),
+            unquoted: bound(&plain_placeholder),
+            steps: views(edition, &runbook.steps),
         }
-        Self { edition, runbook, sudo: runbook.sudo.clone(), params, steps: views(edition, &runbook.steps) }
     }
 
     /// A runbook that this one includes.
     pub(super) fn included(&self, runbook: &'a Runbook, with: &[(String, Template)]) -> Inside<'a> {
-        let scope = self.scope(false);
-        let mut params = Params::default();
-        for param in &runbook.params {
-            let given = with.iter().find(|(name, _)| *name == param.name).map(|(_, value)| value);
-            match given.map(|value| value.masked(&scope)) {
-                // a secret is handed on as a secret
-                Some(Ok(value)) if value.has_secret() => {
-                    params.secrets.insert(param.name.clone(), crate::vocab::Secret::new(value.expose()));
+        let bound = |scope: &Scope, placeholder: &dyn Fn(&str) -> String| {
+            let mut params = Params::default();
+            for param in &runbook.params {
+                let given = with.iter().find(|(name, _)| *name == param.name).map(|(_, value)| value);
+                match given.map(|value| value.masked(scope)) {
+                    // a secret is handed on as a secret
+                    Some(Ok(value)) if value.has_secret() => {
+                        params.secrets.insert(param.name.clone(), crate::vocab::Secret::new(value.expose()));
+                    }
+                    Some(Ok(value)) => bind(&mut params, param, Some(value.shown()), placeholder),
+                    Some(Err(_)) => bind(&mut params, param, None, placeholder),
+                    None => bind(&mut params, param, param.default.as_deref(), placeholder),
                 }
-                Some(Ok(value)) => bind(&mut params, param, Some(value.shown())),
-                Some(Err(_)) => bind(&mut params, param, None),
-                None => bind(&mut params, param, param.default.as_deref()),
             }
-        }
+            params
+        };
         Inside {
             edition: self.edition,
             runbook,
             sudo: runbook.sudo.clone().or_else(|| self.sudo.clone()),
-            params,
+            params: bound(&self.scope(false), &placeholder),
+            unquoted: bound(&self.scope_of(&self.unquoted, false), &plain_placeholder),
             steps: views(self.edition, &runbook.steps),
         }
     }
 
     /// What expressions see that look at no host.
     pub(super) fn scope(&self, emergency: bool) -> Scope {
+        self.scope_of(&self.params, emergency)
+    }
+
+    fn scope_of(&self, params: &Params, emergency: bool) -> Scope {
         let text = |name: &str| Value::from(placeholder(name));
         let run = BTreeMap::from([
             ("id".to_owned(), text("run")),
@@ -70,12 +94,17 @@ impl<'a> Inside<'a> {
             ("reason".to_owned(), text("reason")),
             ("emergency".to_owned(), Value::from(emergency)),
         ]);
-        Scope::new().with_params(&self.params).with_map("run", run).with_steps(&self.steps)
+        Scope::new().with_params(params).with_map("run", run).with_steps(&self.steps)
     }
 
     /// What they see on a host.
     pub(super) fn on(&self, target: &Target) -> Scope {
         self.scope(false).with_host(target)
+    }
+
+    /// What they see on a host in a text that no shell will quote.
+    pub(super) fn unquoted_on(&self, target: &Target) -> Scope {
+        self.scope_of(&self.unquoted, false).with_host(target)
     }
 
     /// A text rendered without a host; as it was written where it depends on more than that.
@@ -115,16 +144,25 @@ impl<'a> Inside<'a> {
         })
     }
 
+    /// What a variable is on these hosts, where it is the same on all.
+    pub(super) fn var(&self, name: &str, hosts: &[HostName]) -> Option<String> {
+        let mut found = hosts.iter().map(|host| self.target(host).vars.get(name).map(shown));
+        let first = found.next()??;
+        found.all(|other| other.as_ref() == Some(&first)).then_some(first)
+    }
+
     /// What a parameter is on this page, as a person reads it; none for a secret or one that is not there.
     pub(super) fn param(&self, name: &str) -> Option<String> {
-        self.params.values.get(name).map(|value| match value {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        })
+        self.params.values.get(name).map(shown)
     }
 }
 
-fn bind(params: &mut Params, param: &Param, text: Option<&str>) {
+/// A value as a person reads it: a text without its quotes.
+fn shown(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn bind(params: &mut Params, param: &Param, text: Option<&str>, placeholder: &dyn Fn(&str) -> String) {
     if param.kind == ParamType::Secret {
         params.secrets.insert(param.name.clone(), secret::mark(&param.name));
         return;
@@ -136,24 +174,26 @@ fn bind(params: &mut Params, param: &Param, text: Option<&str>) {
 /// What later steps see of each step: `<NAME>` for what it captures.
 fn views(edition: &Edition<'_>, steps: &[Step]) -> BTreeMap<String, StepView> {
     let mut found = BTreeMap::new();
-    collect(edition, steps, "", &mut found);
+    collect(edition, steps, "", true, &mut found);
     found
 }
 
-fn collect(edition: &Edition<'_>, steps: &[Step], prefix: &str, found: &mut BTreeMap<String, StepView>) {
+fn collect(edition: &Edition<'_>, steps: &[Step], prefix: &str, own: bool, found: &mut BTreeMap<String, StepView>) {
     for step in steps {
+        // a block's inner steps go by their own ids and by their paths, those of an included runbook by their paths alone
         let captured: BTreeMap<_, _> =
             step.capture.iter().map(|(name, _)| (name.clone(), placeholder(name).into())).collect();
         let hosts = edition.inventory.host_names().filter(|_| !captured.is_empty());
         let on = hosts.map(|host| (host.as_str().to_owned(), captured.clone())).collect();
         let view = StepView { outcome: "ok".to_owned(), captured, on };
-        // a block's inner steps go by their own ids and by their paths
-        found.insert(step.id.clone(), view.clone());
+        if own {
+            found.insert(step.id.clone(), view.clone());
+        }
         found.insert(format!("{prefix}{}", step.id), view);
         let inner = format!("{prefix}{}/", step.id);
         match &step.kind {
-            StepKind::Block(steps) => collect(edition, steps, &inner, found),
-            StepKind::Runbook { runbook, .. } => collect(edition, &runbook.steps, &inner, found),
+            StepKind::Block(steps) => collect(edition, steps, &inner, own, found),
+            StepKind::Runbook { runbook, .. } => collect(edition, &runbook.steps, &inner, false, found),
             StepKind::Action(_) | StepKind::Probe { .. } => {}
         }
     }

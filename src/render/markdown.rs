@@ -39,7 +39,7 @@ fn block(out: &mut String, block: &Block) {
     match block {
         Block::Heading(level, text) => {
             let marks = "#".repeat(usize::from(*level) + 1);
-            let _ = writeln!(out, "{marks} {}\n", inlines(text, true, false));
+            let _ = writeln!(out, "{marks} {}\n", inlines(text, false, false).trim_start());
         }
         Block::Paragraph(text) => {
             let _ = writeln!(out, "{}\n", inlines(text, true, false));
@@ -61,15 +61,12 @@ fn block(out: &mut String, block: &Block) {
         }
         Block::Notice { label, body } => {
             let mut inner = format!("**{}:**", escape(label, true));
-            match body.split_first() {
-                Some((Block::Paragraph(first), rest)) => {
-                    let _ = writeln!(inner, " {}\n", inlines(first, false, false));
-                    blocks(&mut inner, rest);
-                }
-                Some(_) | None => {
-                    inner.push_str("\n\n");
-                    blocks(&mut inner, body);
-                }
+            if let Some((Block::Paragraph(first), rest)) = body.split_first() {
+                let _ = writeln!(inner, " {}\n", inlines(first, false, false));
+                blocks(&mut inner, rest);
+            } else {
+                inner.push_str("\n\n");
+                blocks(&mut inner, body);
             }
             out.push_str(&within(&inner, "> ", "> "));
             out.push('\n');
@@ -87,7 +84,7 @@ fn block(out: &mut String, block: &Block) {
             if !caption.is_empty() {
                 let _ = writeln!(out, "{}\n", inlines(caption, true, false));
             }
-            let head: Vec<String> = head.iter().map(|column| escape(column, true)).collect();
+            let head: Vec<String> = head.iter().map(|column| escape_in(column, true, true)).collect();
             let _ = writeln!(out, "| {} |", head.join(" | "));
             let _ = writeln!(out, "|{}", " --- |".repeat(head.len()));
             for row in rows {
@@ -114,7 +111,7 @@ fn inlines(inlines: &[Inline], start: bool, cell: bool) -> String {
     for inline in inlines {
         let start = start && out.is_empty();
         match inline {
-            Inline::Text(text) => out.push_str(&escape(text, start)),
+            Inline::Text(text) => out.push_str(&escape_in(text, start, cell)),
             Inline::Code(text) => out.push_str(&code(text, cell)),
             Inline::Strong(inner) => {
                 let _ = write!(out, "**{}**", self::inlines(inner, start, cell));
@@ -133,13 +130,20 @@ fn code(text: &str, cell: bool) -> String {
     if text.trim().is_empty() {
         return String::new();
     }
+    if cell && text.contains('|') {
+        // a table is cut at its bars before code is found, and what a backslash before them means differs
+        return format!("<code>{}</code>", text.chars().map(entity).collect::<String>());
+    }
     let fence = fence(&text, 1);
     // a blank at both ends is taken away; a backtick at one would join the fence
     let padded = text.starts_with('`') || text.ends_with('`') || (text.starts_with(' ') && text.ends_with(' '));
     let pad = if padded { " " } else { "" };
-    // a table is cut at its bars before code is found
-    let text = if cell { text.replace('|', "\\|") } else { text };
     format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// A character that means nothing to anyone.
+fn entity(c: char) -> String {
+    if c.is_ascii_punctuation() { format!("&#{};", u32::from(c)) } else { c.to_string() }
 }
 
 /// So many backticks as the text has not in a row.
@@ -160,6 +164,11 @@ fn link(to: &To, text: &str) -> String {
 
 /// A text with everything that Markdown would obey behind a backslash, on one line. `start`: it begins a block.
 fn escape(text: &str, start: bool) -> String {
+    escape_in(text, start, false)
+}
+
+/// The same; in a table's cell a bar would end it.
+fn escape_in(text: &str, start: bool, cell: bool) -> String {
     let text = neutralise(text).replace(['\n', '\t'], " ");
     let text = if start { text.trim_start() } else { &text };
     let chars: Vec<char> = text.chars().collect();
@@ -170,9 +179,17 @@ fn escape(text: &str, start: bool) -> String {
         let after = chars.get(at + 1).copied();
         let within_word = before.is_some_and(char::is_alphanumeric) && after.is_some_and(char::is_alphanumeric);
         let special = match c {
-            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '$' | '{' | '}' => true,
+            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '&' | '~' | '$' => true,
+            '|' if cell => {
+                out.push_str(&entity(c));
+                continue;
+            }
+            // Liquid, where GitHub's pages are made
+            '{' | '}' => [before, after].iter().any(|beside| matches!(beside, Some('{' | '}' | '%'))),
             '_' => !within_word,
-            '#' | '+' | '-' | '=' => (start && at == 0) || (c == '#' && after.is_none()),
+            // at the end of a heading they would close it
+            '#' if chars[at..].iter().all(|c| c.is_whitespace() || *c == '#') => true,
+            '#' | '+' | '-' | '=' => start && at == 0,
             '.' | ')' => start && at == digits && digits > 0 || ends_with(&chars[..at], "www"),
             // what looks like an address is a link of its own accord; so is what looks like one of mail
             ':' => chars[at + 1..].starts_with(&['/', '/']) || ends_with(&chars[..at], "mailto"),
@@ -204,13 +221,14 @@ mod tests {
             ("- no list", "\\- no list"),
             ("a_b _c_", "a_b \\_c\\_"),
             ("<b> & [x](y) `z`", "\\<b\\> \\& \\[x\\](y) \\`z\\`"),
-            ("a | b", "a \\| b"),
+            ("a | b {c} {{d}}", "a | b {c} \\{\\{d\\}\\}"),
             ("    code", "code"),
         ] {
             assert_eq!(escape(text, true), escaped, "{text}");
         }
         assert_eq!(code("a `b` c", false), "``a `b` c``");
         assert_eq!(code("`b`", false), "`` `b` ``");
-        assert_eq!(code("a|b", true), "`a\\|b`");
+        assert_eq!(code("a|b*", true), "<code>a&#124;b&#42;</code>");
+        assert_eq!(escape_in("a|b", false, true), "a&#124;b");
     }
 }

@@ -63,7 +63,14 @@ pub fn without_last_run(wikitext: &str) -> String {
 /// A text as a title of the wiki: without what no title may hold.
 pub fn title_of(text: &str) -> String {
     let kept: String = neutralise(text).chars().map(|c| if "#<>[]|{}_\n\t~&%".contains(c) { ' ' } else { c }).collect();
-    kept.split_whitespace().collect::<Vec<_>>().join(" ").trim_start_matches([':', '/']).to_owned()
+    let mut title = kept.split_whitespace().collect::<Vec<_>>().join(" ");
+    // two of these are bold, or a link of another kind
+    for (pair, one) in [("''", "'"), ("//", "/"), ("!!", "!")] {
+        while title.contains(pair) {
+            title = title.replace(pair, one);
+        }
+    }
+    title.trim_start_matches([':', '/', ' ']).to_owned()
 }
 
 fn blocks(out: &mut String, blocks: &[Block]) {
@@ -97,15 +104,12 @@ fn block(out: &mut String, block: &Block) {
         }
         Block::Notice { label, body } => {
             let _ = writeln!(out, "<div style=\"{NOTICE}\">");
-            match body.split_first() {
-                Some((Block::Paragraph(first), rest)) => {
-                    let _ = writeln!(out, "'''{}:''' {}\n", escape(label, true), inlines(first, false));
-                    blocks(out, rest);
-                }
-                Some(_) | None => {
-                    let _ = writeln!(out, "'''{}:'''\n", escape(label, true));
-                    blocks(out, body);
-                }
+            if let Some((Block::Paragraph(first), rest)) = body.split_first() {
+                let _ = writeln!(out, "'''{}:''' {}\n", escape(label, true), inlines(first, false));
+                blocks(out, rest);
+            } else {
+                let _ = writeln!(out, "'''{}:'''\n", escape(label, true));
+                blocks(out, body);
             }
             out.push_str("</div>\n\n");
         }
@@ -204,6 +208,8 @@ fn link(to: &To, text: &str) -> String {
     match to {
         To::Page(page, section) => {
             let section = section.as_ref().map(|section| format!("#{}", anchor(section))).unwrap_or_default();
+            // without a text the wiki would make one up when the page is saved
+            let text = if text.trim().is_empty() { escape(&page.wiki, false) } else { text.to_owned() };
             format!("[[:{}{section}|{text}]]", title_of(&page.wiki))
         }
         To::Address(address) => format!("[{} {text}]", address.replace('\'', "%27")),
@@ -236,11 +242,13 @@ fn escape(text: &str, start: bool) -> String {
         let beside = |wanted: char| before == Some(wanted) || after == Some(wanted);
         let at_an_end = at == 0 || after.is_none();
         let special = match c {
-            '&' | '<' | '>' | '[' | ']' | '{' | '}' | '|' => true,
-            // three of these mean something, and what stands beside this text is not known
-            '\'' | '~' => beside(c) || at_an_end,
+            '&' | '<' | '>' | '[' | ']' | '|' => true,
+            // several of these mean something, and what stands beside this text is not known
+            '\'' | '~' | '{' | '}' => beside(c) || at_an_end,
             '_' | '!' => beside(c) || (start && at == 0),
-            '*' | '#' | ';' | '=' | '-' => start && at == 0,
+            '*' | '#' | ';' | '=' => start && at == 0,
+            // `----` at the start is a rule, `-{` converts languages
+            '-' => (start && at == 0) || after == Some('{'),
             ':' => (start && at == 0) || starts_address(&chars[..at], &chars[at + 1..]),
             ' ' => is_number_behind(&chars[..at], after) || becomes_hard(before, after),
             _ => false,
@@ -265,7 +273,7 @@ fn starts_address(before: &[char], behind: &[char]) -> bool {
     }
     let word: String = before.iter().rev().take_while(|c| c.is_ascii_alphabetic()).take(9).collect();
     let word: String = word.chars().rev().collect::<String>().to_ascii_lowercase();
-    PROTOCOLS.contains(&word.as_str())
+    PROTOCOLS.iter().any(|protocol| word.ends_with(protocol))
 }
 
 /// `RFC 1`, `PMID 1`, `ISBN 1` are links by themselves.
@@ -327,7 +335,8 @@ mod tests {
             ("at 12:30, RFC 2616", "at 12:30, RFC&#32;2616"),
             ("a\n# b", "a # b"),
             ("why ? « no »", "why&#32;? «&#32;no&#32;»"),
-            ("\u{202e}x", "\\u&#123;202e&#125;x"),
+            ("\u{202e}x", "\\u{202e}x"),
+            ("dfw-jobs{01,02} -{x}- {| |}", "dfw-jobs{01,02} &#45;{x}- {&#124; &#124;&#125;"),
         ] {
             assert_eq!(escape(text, true), escaped, "{text}");
         }

@@ -1,8 +1,8 @@
 //! The page of one runbook.
 
 use super::document::{Block, Document, Inline, To};
-use super::edition::Edition;
-use super::inside::{Inside, placeholder};
+use super::edition::{Edition, title};
+use super::inside::{Inside, placeholder, plain_placeholder};
 use super::notes::{self, runs_on};
 use super::procedure::{Procedure, where_words};
 use crate::model::{
@@ -13,7 +13,7 @@ use crate::vocab::HostName;
 /// The page of `runbook`, without its last run.
 pub(super) fn outline(edition: &Edition<'_>, runbook: &Runbook) -> Document {
     let inside = Inside::top(edition, runbook);
-    let procedure = Procedure { on: &runbook.name };
+    let procedure = Procedure::new(&runbook.name);
     let mut blocks = Vec::new();
     warnings(&inside, &runbook.name, &mut blocks);
     about(&inside, &mut blocks);
@@ -24,7 +24,7 @@ pub(super) fn outline(edition: &Edition<'_>, runbook: &Runbook) -> Document {
     Document {
         page: edition.page(runbook),
         above: Some((edition.home(), edition.book_name())),
-        title: edition.title(runbook),
+        title: title(runbook),
         lead: edition.blocks(&runbook.summary, &runbook.name),
         last_run: None,
         blocks,
@@ -53,7 +53,9 @@ pub(super) fn warnings(inside: &Inside<'_>, on: &str, out: &mut Vec<Block>) {
     let mut found: Vec<&Warning> = inside.runbook.warnings.iter().collect();
     of_steps(&inside.runbook.steps, &mut found);
     for warning in found {
-        out.push(Block::Notice { label: "KEEP IN MIND".to_owned(), body: warning_words(inside, warning, on) });
+        let text = inside.text(&warning.says);
+        let (label, text) = label_of(&text);
+        out.push(Block::Notice { label: label.to_owned(), body: warning_words(inside, warning, text, on) });
     }
     for step in &inside.runbook.steps {
         if let StepKind::Runbook { runbook, with, .. } = &step.kind {
@@ -62,8 +64,15 @@ pub(super) fn warnings(inside: &Inside<'_>, on: &str, out: &mut Vec<Block>) {
     }
 }
 
-fn warning_words(inside: &Inside<'_>, warning: &Warning, on: &str) -> Vec<Block> {
-    let mut body = inside.edition.blocks(&inside.text(&warning.says), on);
+/// What stands above a warning: its author's own words, where it begins with such, and the rest of it.
+fn label_of(text: &str) -> (&str, &str) {
+    let labels = ["KEEP IN MIND", "CAVEAT LECTOR"];
+    let own = |label: &&'static str| Some((*label, text.trim_start().strip_prefix(label)?.strip_prefix(':')?));
+    labels.iter().find_map(own).unwrap_or((labels[0], text))
+}
+
+fn warning_words(inside: &Inside<'_>, warning: &Warning, text: &str, on: &str) -> Vec<Block> {
+    let mut body = inside.edition.blocks(text.trim_start(), on);
     let mut more = Vec::new();
     match &warning.when {
         WarningWhen::Always => {}
@@ -225,20 +234,26 @@ fn required(runbook: &Runbook) -> String {
 fn by_hand<'a>(inside: &Inside<'a>, procedure: &Procedure<'a>, out: &mut Vec<Block>) {
     let runbook = inside.runbook;
     out.push(heading(1, "By hand"));
-    out.push(Block::Paragraph(vec![
-        Inline::text(
-            "If the tool is not there, this is the whole of it. Paste each command into bash where it says, in this order. A \
-             command that changes something is well when its exit status is 0 (",
-        ),
-        Inline::code("echo $?"),
-        Inline::text("). A look that cannot be decided is not well."),
-    ]));
+    let mut intro = vec![Inline::text(
+        "If the tool is not there, this is the whole of it. Paste each command into bash where it says, in this order.",
+    )];
+    if runbook.changes() {
+        intro.push(Inline::text(" A command that changes something is well when its exit status is 0 ("));
+        intro.push(Inline::code("echo $?"));
+        intro.push(Inline::text("). A look that leaves you in doubt counts as a no."));
+    }
+    out.push(Block::Paragraph(intro));
     let open: Vec<Vec<Block>> = runbook
         .params
         .iter()
         .filter(|param| param.default.is_none() && param.kind != ParamType::Secret)
         .map(|param| {
-            let mut words = vec![Inline::code(placeholder(&param.name)), Inline::text(": ")];
+            let mut words = vec![
+                Inline::code(placeholder(&param.name)),
+                Inline::text(" or "),
+                Inline::code(plain_placeholder(&param.name)),
+                Inline::text(": "),
+            ];
             words.extend(inside.edition.line(&param.help, &runbook.name));
             vec![Block::Paragraph(words)]
         })

@@ -1,19 +1,25 @@
 //! The whole procedure by hand: what a run would do, in its order, as prose and commands.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use super::demand;
 use super::document::{Block, Inline, hosts_in_words};
 use super::inside::{Inside, placeholder};
 use super::pace::pace;
 use super::typed;
 use crate::model::{
-    Action, Check, HostPattern, Precondition, Probe, Recheck, Runbook, Step, StepKind, Sudo, Template, Then,
+    Action, Check, Expectation, HostPattern, Precondition, Probe, Recheck, Runbook, Step, StepKind, Sudo, Template,
+    Then,
 };
-use crate::vocab::HostName;
+use crate::vocab::{HostName, Period};
 
 /// A procedure on its page.
 pub(super) struct Procedure<'a> {
     /// The page's own runbook: its name in prose is no link.
-    pub(super) on: &'a str,
+    on: &'a str,
+    /// Probes whose output was explained.
+    explained: RefCell<BTreeSet<String>>,
 }
 
 /// A step where it stands: its number, and what the blocks around it hand down.
@@ -25,6 +31,10 @@ struct Standing {
 }
 
 impl<'a> Procedure<'a> {
+    pub(super) fn new(on: &'a str) -> Self {
+        Self { on, explained: RefCell::default() }
+    }
+
     fn line(&self, inside: &Inside<'_>, text: &str) -> Vec<Inline> {
         inside.edition.line(text, self.on)
     }
@@ -36,7 +46,7 @@ impl<'a> Procedure<'a> {
     /// Preconditions, those of included runbooks with them.
     pub(super) fn preconditions(&self, inside: &Inside<'a>, out: &mut Vec<Block>) {
         for precondition in &inside.runbook.preconditions {
-            let hosts = self.probe_hosts(inside, &precondition.check.probe, None);
+            let hosts = probe_hosts(inside, &precondition.check.probe, None);
             self.precondition(inside, precondition, inside.sudo.as_ref(), &hosts, out);
         }
         for step in &inside.runbook.steps {
@@ -72,25 +82,35 @@ impl<'a> Procedure<'a> {
     }
 
     fn check(&self, inside: &Inside<'_>, check: &Check, sudo: Option<&Sudo>, hosts: &[HostName], out: &mut Vec<Block>) {
-        out.push(Block::Paragraph(vec![Inline::Strong(self.line(inside, &check.says))]));
-        out.extend(typed::look(inside, &check.probe, sudo, hosts, demand::asks_exit(&check.expectation)));
-        out.push(Block::Paragraph(demand::demand(inside, &check.probe, &check.expectation, check.within)));
+        if let Some(says) = own_words(check) {
+            out.push(Block::Paragraph(vec![Inline::Strong(self.line(inside, says))]));
+        }
+        self.look(inside, &check.probe, Some((&check.expectation, check.within)), sudo, hosts, out);
+    }
+
+    /// A look, and what is to be seen.
+    fn look(
+        &self,
+        inside: &Inside<'_>,
+        probe: &Probe,
+        wanted: Option<(&Expectation, Option<Period>)>,
+        sudo: Option<&Sudo>,
+        hosts: &[HostName],
+        out: &mut Vec<Block>,
+    ) {
+        let exit = wanted.is_some_and(|(expectation, _)| demand::asks_exit(expectation));
+        out.extend(typed::look(inside, probe, sudo, hosts, exit));
+        if let Some((expectation, within)) = wanted {
+            let again = !self.explained.borrow_mut().insert(probe.name.clone());
+            out.push(Block::Paragraph(demand::demand(inside, probe, expectation, within, hosts, again)));
+        }
     }
 
     /// Checks of the whole procedure.
     pub(super) fn checks(&self, inside: &Inside<'_>, out: &mut Vec<Block>) {
         for check in &inside.runbook.checks {
-            let hosts = self.probe_hosts(inside, &check.probe, None);
+            let hosts = probe_hosts(inside, &check.probe, None);
             self.check(inside, check, inside.sudo.as_ref(), &hosts, out);
-        }
-    }
-
-    /// The hosts that a probe looks at: its own, those of the step that uses it, the runbook's.
-    fn probe_hosts(&self, inside: &Inside<'_>, probe: &Probe, step: Option<&[HostName]>) -> Vec<HostName> {
-        match (&probe.hosts, step, &inside.runbook.hosts) {
-            (Some(pattern), _, _) | (None, None, Some(pattern)) => inside.hosts(pattern),
-            (None, Some(hosts), _) => hosts.to_vec(),
-            (None, None, None) => vec![HostName::here()],
         }
     }
 
@@ -119,25 +139,24 @@ impl<'a> Procedure<'a> {
             self.included(inside, step, name, with, runbook, standing, out);
             return;
         }
-        let hosts = standing.hosts.clone().unwrap_or_else(|| self.hosts_of(inside, step));
+        let hosts = standing.hosts.clone().unwrap_or_else(|| hosts_of(inside, step));
         let sudo = step.sudo.clone().or_else(|| standing.sudo.clone());
         let block = matches!(step.kind, StepKind::Block(_));
         let changes = changes(step);
-        if standing.hosts.is_none() && !is_said(step) {
+        // a single host stands above each command
+        if standing.hosts.is_none() && hosts.len() > 1 && !is_said(step) {
             out.push(Block::Paragraph(vec![Inline::text(pace(inside, step, &hosts, changes, block))]));
         }
         self.around(inside, step, sudo.as_ref(), &hosts, out);
         match &step.kind {
             StepKind::Action(action) => self.action(inside, step, action, sudo.as_ref(), &hosts, out),
             StepKind::Probe { probe, expectation, within } => {
-                let own = self.probe_hosts(inside, probe, Some(&hosts));
-                let exit = expectation.as_ref().is_some_and(demand::asks_exit);
-                out.extend(typed::look(inside, probe, sudo.as_ref(), &own, exit));
-                if let Some(expectation) = expectation {
-                    out.push(Block::Paragraph(demand::demand(inside, probe, expectation, *within)));
-                } else if !probe.summary.is_empty() {
+                let own = probe_hosts(inside, probe, Some(&hosts));
+                if !probe.summary.is_empty() {
                     out.push(Block::Paragraph(self.line(inside, &probe.summary)));
                 }
+                let wanted = expectation.as_ref().map(|expectation| (expectation, *within));
+                self.look(inside, probe, wanted, sudo.as_ref(), &own, out);
             }
             StepKind::Block(inner) => {
                 if hosts.len() > 1 {
@@ -163,19 +182,18 @@ impl<'a> Procedure<'a> {
                 "Begin with a host only while at least {} of the others are well. ",
                 inside.text(&floor.count)
             ))];
-            words.extend(self.line(inside, &floor.check.says));
-            out.push(Block::Paragraph(words));
-            let on = self.probe_hosts(inside, &floor.check.probe, Some(hosts));
-            out.extend(typed::look(inside, &floor.check.probe, sudo, &on, demand::asks_exit(&floor.check.expectation)));
             let check = &floor.check;
-            out.push(Block::Paragraph(demand::demand(inside, &check.probe, &check.expectation, check.within)));
+            words.extend(self.line(inside, own_words(check).unwrap_or(&check.probe.summary)));
+            out.push(Block::Paragraph(words));
+            let on = probe_hosts(inside, &check.probe, Some(hosts));
+            self.look(inside, &check.probe, Some((&check.expectation, check.within)), sudo, &on, out);
         }
         if let Some(check) = &step.skip_if {
             out.push(Block::Paragraph(vec![Inline::text("Leave the step out on a host where this is so already:")]));
-            self.check(inside, check, sudo, &self.probe_hosts(inside, &check.probe, Some(hosts)), out);
+            self.check(inside, check, sudo, &probe_hosts(inside, &check.probe, Some(hosts)), out);
         }
         for precondition in &step.preconditions {
-            let on = self.probe_hosts(inside, &precondition.check.probe, Some(hosts));
+            let on = probe_hosts(inside, &precondition.check.probe, Some(hosts));
             self.precondition(inside, precondition, sudo, &on, out);
         }
         let mut noted: Vec<&str> = Vec::new();
@@ -183,8 +201,8 @@ impl<'a> Procedure<'a> {
             if !noted.contains(&&*check.probe.name) {
                 noted.push(&check.probe.name);
                 out.push(Block::Paragraph(vec![Inline::text("Look first, and keep what you see to compare with:")]));
-                let on = self.probe_hosts(inside, &check.probe, Some(hosts));
-                out.extend(typed::look(inside, &check.probe, sudo, &on, false));
+                let on = probe_hosts(inside, &check.probe, Some(hosts));
+                self.look(inside, &check.probe, None, sudo, &on, out);
             }
         }
     }
@@ -232,7 +250,7 @@ impl<'a> Procedure<'a> {
             out.push(Block::Paragraph(vec![Inline::text(then)]));
         }
         for check in &step.checks {
-            let on = self.probe_hosts(inside, &check.probe, Some(hosts));
+            let on = probe_hosts(inside, &check.probe, Some(hosts));
             self.check(inside, check, sudo, &on, out);
         }
         for (name, expression) in &step.capture {
@@ -251,21 +269,24 @@ impl<'a> Procedure<'a> {
         let failure = &step.on_failure;
         if let Some(check) = &step.settle {
             out.push(Block::Paragraph(vec![Inline::text("If you do not know whether it took effect, this tells:")]));
-            self.check(inside, check, sudo, &self.probe_hosts(inside, &check.probe, Some(hosts)), out);
+            self.check(inside, check, sudo, &probe_hosts(inside, &check.probe, Some(hosts)), out);
         }
-        let mut says = vec![Inline::Strong(vec![Inline::text("If it fails:")])];
+        let many = hosts.len() > 1;
         let then = match failure.then {
-            Then::Ask if changes(step) => " touch no other host before you know why.",
+            Then::Ask if changes(step) && many => "touch no other host before you know why.",
             Then::Ask => "",
-            Then::Stop => " stop.",
-            Then::Continue => " go on with the next hosts, and come back to this one.",
+            Then::Stop => "stop.",
+            Then::Continue if many => "go on with the next hosts, and come back to this one.",
+            Then::Continue => "go on, and come back to it.",
         };
-        says.push(Inline::text(then));
-        if !failure.collect.is_empty() {
-            says.push(Inline::text(" This tells more, on the host that failed:"));
-        }
-        let spoken = !failure.collect.is_empty() || failure.then != Then::Ask;
-        if spoken {
+        let more = match (failure.collect.is_empty(), many) {
+            (true, _) => "",
+            (false, true) => "This tells more, on the host that failed:",
+            (false, false) => "This tells more:",
+        };
+        let words = [then, more].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ");
+        let says = vec![Inline::Strong(vec![Inline::text("If it fails:")]), Inline::text(format!(" {words}"))];
+        if !failure.collect.is_empty() || failure.then != Then::Ask {
             out.push(Block::Paragraph(says));
         }
         for spec in &failure.collect {
@@ -303,30 +324,46 @@ impl<'a> Procedure<'a> {
         }
         self.checks(&inner, out);
         for check in &step.checks {
-            let hosts = self.probe_hosts(inside, &check.probe, None);
+            let hosts = probe_hosts(inside, &check.probe, None);
             self.check(inside, check, inside.sudo.as_ref(), &hosts, out);
         }
     }
+}
 
-    /// The hosts that a step goes to.
-    fn hosts_of(&self, inside: &Inside<'_>, step: &Step) -> Vec<HostName> {
-        let once = step.once || matches!(&step.kind, StepKind::Action(action) if action.is_once());
-        let here = || vec![HostName::here()];
-        let hosts = |pattern: &HostPattern| inside.hosts(pattern);
-        match (&step.hosts, &step.kind, &inside.runbook.hosts) {
-            (Some(pattern), ..) => {
-                let mut found = hosts(pattern);
-                if step.once {
-                    found.truncate(1);
-                }
-                found
-            }
-            (None, ..) if once => here(),
-            (None, StepKind::Probe { probe, .. }, _) if probe.hosts.is_some() => self.probe_hosts(inside, probe, None),
-            (None, _, Some(pattern)) => hosts(pattern),
-            (None, _, None) => here(),
-        }
+/// The hosts that a probe looks at: its own, those of the step that uses it, the runbook's.
+fn probe_hosts(inside: &Inside<'_>, probe: &Probe, step: Option<&[HostName]>) -> Vec<HostName> {
+    match (&probe.hosts, step, &inside.runbook.hosts) {
+        (Some(pattern), _, _) | (None, None, Some(pattern)) => inside.hosts(pattern),
+        (None, Some(hosts), _) => hosts.to_vec(),
+        (None, None, None) => vec![HostName::here()],
     }
+}
+
+/// The hosts that a step goes to.
+fn hosts_of(inside: &Inside<'_>, step: &Step) -> Vec<HostName> {
+    let once = step.once || matches!(&step.kind, StepKind::Action(action) if action.is_once());
+    let here = || vec![HostName::here()];
+    let hosts = |pattern: &HostPattern| inside.hosts(pattern);
+    match (&step.hosts, &step.kind, &inside.runbook.hosts) {
+        (Some(pattern), ..) => {
+            let mut found = hosts(pattern);
+            if step.once {
+                found.truncate(1);
+            }
+            found
+        }
+        (None, ..) if once => here(),
+        (None, StepKind::Probe { probe, .. }, _) if probe.hosts.is_some() => probe_hosts(inside, probe, None),
+        (None, _, Some(pattern)) => hosts(pattern),
+        (None, _, None) => here(),
+    }
+}
+
+/// What a check's author says it demands; without a word of theirs it goes by its probe and its expression.
+fn own_words(check: &Check) -> Option<&str> {
+    let expression = check.expectation.expression.source().trim();
+    let made = check.says.starts_with(&format!("{}: ", check.probe.name)) && check.says.ends_with(expression);
+    (!made).then_some(&*check.says)
 }
 
 /// Whether a step changes anything.

@@ -16,13 +16,18 @@ pub(super) fn mark(name: &str) -> Secret {
 
 /// The names of the secrets in a text.
 pub(super) fn names(text: &MaskedText) -> Vec<String> {
-    pieces(text.expose()).into_iter().filter_map(|(piece, is_name)| is_name.then(|| piece.to_owned())).collect()
+    pieces(text.expose()).into_iter().filter(|(_, is_name)| *is_name).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// The text as one word of a shell, each secret as its variable.
 pub(super) fn words(text: &MaskedText) -> String {
+    words_behind("", text)
+}
+
+/// A text that anyone may see with a text behind it, as one word of a shell.
+pub(super) fn words_behind(before: &str, text: &MaskedText) -> String {
     let mut out = String::new();
-    for (piece, is_name) in pieces(text.expose()) {
+    for (piece, is_name) in pieces(&format!("{before}{}", text.expose())) {
         if is_name {
             out.push_str(&format!("\"${piece}\""));
         } else {

@@ -4,6 +4,7 @@ use super::document::{Block, Inline, Place, hosts_in_words};
 use super::hand;
 use super::inside::Inside;
 use crate::model::deed::{Deed, ready_action, ready_command};
+use crate::model::template::Piece;
 use crate::model::{
     Action, CommandSpec, EvalError, Glance, LookSpec, Probe, ProgramSpec, Scope, Sudo, Target, ready_probe,
 };
@@ -12,6 +13,9 @@ use crate::vocab::{Command, HostName, Period};
 
 /// How long a request may take that has no time of its own.
 const PATIENCE: Period = Period::seconds(30);
+
+/// What is typed for one host.
+type One<'a> = &'a dyn Fn(&Target) -> Result<Typed, EvalError>;
 
 /// A command as it is pasted, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +36,10 @@ pub(super) fn look(
     exit: bool,
 ) -> Vec<Block> {
     let one = |target: &Target| {
-        let scope = inside.on(target);
+        let scope = match &probe.look {
+            LookSpec::Run(spec) => scope_of(inside, spec, target),
+            LookSpec::Tcp(_) | LookSpec::Http(_) => inside.on(target),
+        };
         let mut typed = match ready_probe(probe, sudo, &scope, target)? {
             Glance::Run(command) => on_host(&command, target),
             Glance::Tcp(talk) => away(hand::talk(&talk, probe.timeout), talk.from, target),
@@ -50,7 +57,10 @@ pub(super) fn look(
 /// An action on its hosts; none where there is nothing to type.
 pub(super) fn act(inside: &Inside<'_>, action: &Action, sudo: Option<&Sudo>, hosts: &[HostName]) -> Vec<Block> {
     let one = |target: &Target| {
-        let scope = inside.on(target);
+        let scope = match action {
+            Action::Command(spec) => scope_of(inside, spec, target),
+            Action::Copy { .. } | Action::Http(_) | Action::Manual { .. } | Action::Wait { .. } => inside.on(target),
+        };
         if let Action::Copy { file, dest, mode, owner } = action {
             let user = sudo_user(sudo, target);
             let mode = mode.as_deref().unwrap_or("0644");
@@ -75,11 +85,21 @@ pub(super) fn act(inside: &Inside<'_>, action: &Action, sudo: Option<&Sudo>, hos
 
 /// A command beside a step: what collects evidence, what undoes.
 pub(super) fn command(inside: &Inside<'_>, spec: &CommandSpec, sudo: Option<&Sudo>, hosts: &[HostName]) -> Vec<Block> {
-    let one = |target: &Target| {
-        let scope: Scope = inside.on(target);
-        Ok(on_host(&ready_command(spec, sudo, &scope, target)?, target))
-    };
+    let one =
+        |target: &Target| Ok(on_host(&ready_command(spec, sudo, &scope_of(inside, spec, target), target)?, target));
     blocks(inside, hosts, Some(&source_of(spec)), &one)
+}
+
+/// What a command sees: where nothing quotes its values, placeholders that need no quotes.
+fn scope_of(inside: &Inside<'_>, spec: &CommandSpec, target: &Target) -> Scope {
+    let unquoted = match &spec.program {
+        ProgramSpec::Command(_) => true,
+        ProgramSpec::Shell(text) => {
+            text.pieces().iter().any(|piece| matches!(piece, Piece::Expression { raw: true, .. }))
+        }
+        ProgramSpec::Argv(_) | ProgramSpec::Script { .. } => false,
+    };
+    if unquoted { inside.unquoted_on(target) } else { inside.on(target) }
 }
 
 fn home() -> Typed {
@@ -138,12 +158,7 @@ fn source_of_look(probe: &Probe) -> Option<String> {
 }
 
 /// The commands of all hosts: one where they are told the same, else one each.
-fn blocks(
-    inside: &Inside<'_>,
-    hosts: &[HostName],
-    source: Option<&str>,
-    one: &dyn Fn(&Target) -> Result<Typed, EvalError>,
-) -> Vec<Block> {
+fn blocks(inside: &Inside<'_>, hosts: &[HostName], source: Option<&str>, one: One<'_>) -> Vec<Block> {
     let mut groups: Vec<(Typed, Vec<HostName>)> = Vec::new();
     let mut unknown: Vec<(HostName, EvalError)> = Vec::new();
     let mut add = |typed: Typed, host: HostName| match groups.iter_mut().find(|(known, _)| *known == typed) {
@@ -157,10 +172,13 @@ fn blocks(
             Err(error) if inside.edition.target(host).is_none() => {
                 let known = inside.edition.inventory.host_names();
                 let able: Vec<_> = known.filter_map(|host| Some((one(&inside.target(host)).ok()?, host))).collect();
-                if able.is_empty() {
-                    unknown.push((host.clone(), error));
+                match able.split_first() {
+                    None => unknown.push((host.clone(), error)),
+                    Some(((first, _), rest)) if rest.iter().all(|(typed, _)| typed == first) => {
+                        add(first.clone(), host.clone());
+                    }
+                    Some(_) => able.into_iter().for_each(|(typed, host)| add(typed, host.clone())),
                 }
-                able.into_iter().for_each(|(typed, host)| add(typed, host.clone()));
             }
             Err(error) => unknown.push((host.clone(), error)),
         }
@@ -224,7 +242,7 @@ fn shown(mut groups: Vec<(Typed, Vec<HostName>)>) -> Vec<Block> {
     vec![Block::Table { caption: vec![Inline::text(caption)], head, rows: rows.collect() }]
 }
 
-/// Whether a command can be copied out of a table: on one line, where no blanks fall together.
+/// Whether a command can be copied out of a table: on one line, where no blanks fall together, with none of its bars.
 fn fits_a_cell(text: &str) -> bool {
-    !text.contains(['\n', '\t']) && !text.contains("  ") && text.trim() == text && text.chars().count() <= 200
+    !text.contains(['\n', '\t', '|']) && !text.contains("  ") && text.trim() == text && text.chars().count() <= 200
 }

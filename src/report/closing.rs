@@ -63,6 +63,7 @@ impl Closing {
         parts.push(self.stops(story));
         parts.push(self.overrides(story));
         parts.push(unmet.iter().flat_map(|unmet| self.unmet(unmet)).collect());
+        parts.push(self.advice(story));
         parts.push(self.checks(story));
         if exit != 0 {
             parts.push(self.evidence(story));
@@ -161,6 +162,21 @@ impl Closing {
         }
         if !unmet.overridable {
             lines.push(Line::new().with(Role::Dim, "  It cannot be overridden."));
+        }
+        lines
+    }
+
+    fn advice(&self, story: &Story) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for (id, hosts, text) in story.advice() {
+            let title = Line::marked(Mark::Failed, &self.styles)
+                .with(Role::Failed, id)
+                .with(Role::Text, " does not hold on ")
+                .with(Role::Host, &fold_hosts(&hosts));
+            lines.extend(self.wrapped(title, 2));
+            for text in Line::each(Role::Text, text.trim()) {
+                lines.extend(self.wrapped(text.indented(2), 2));
+            }
         }
         lines
     }
@@ -334,6 +350,7 @@ fn changes(story: &Story, exit: u8) -> Vec<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{ActionEnd, Event, FailureKind, Moment, Outcome};
     use crate::report::sample::{self, Tape};
 
     fn shown(tape: &Tape, columns: Option<usize>) -> String {
@@ -349,6 +366,54 @@ mod tests {
           run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, 03:15:00, took 20s
 
           restart  ✓ ok  va-web{01..03}
+        "#);
+    }
+
+    /// A step's own precondition does not hold on the second host.
+    fn unready_host() -> Tape {
+        let mut tape = Tape::new();
+        let on = ["dfw-jobs01", "dfw-jobs02"];
+        let steps = vec![sample::step("start", "Start gearmand", "run", None, &on)];
+        tape.event(Event::Opened(Box::new(sample::opened("start-gearman", "Start Gearman", true, steps))));
+        for (host, holding) in on.into_iter().zip([true, false]) {
+            let at = sample::at("start", host);
+            let verdict = if holding { sample::holds(host) } else { sample::unknown(host, "timed out") };
+            tape.event(Event::PreconditionJudged {
+                id: "start:port-free".to_owned(),
+                says: "Nothing holds the port.".to_owned(),
+                moment: Moment::Step { at: at.clone() },
+                verdicts: vec![verdict],
+                show: Vec::new(),
+                overridable: false,
+                otherwise: Some("If a gearmand is there, it hangs.".to_owned()),
+            });
+            if holding {
+                tape.started(&at, "gearman/start").acted(&at, ActionEnd::Exited(0), "", "").ended(&at, Outcome::Ok);
+            } else {
+                let why = "Nothing holds the port.: timed out".to_owned();
+                tape.ended(&at, Outcome::Failed { kind: FailureKind::Precondition, why });
+            }
+        }
+        tape.event(Event::Stopped { exit: 1, why: "start failed on dfw-jobs02, and no failure is allowed".to_owned() });
+        tape
+    }
+
+    #[test]
+    fn a_precondition_of_a_step_says_what_to_do_where_it_does_not_hold() {
+        insta::assert_snapshot!(shown(&unready_host(), Some(80)), @r#"
+        ✗ start-gearman: start failed on dfw-jobs02, and no failure is allowed (exit 1)
+          run 20261122T031500Z-1a2b3c4d by mark on dfw-admin01, 03:15:00, took 0.0s
+
+          start  ✓ ok      dfw-jobs01
+                 ✗ failed  dfw-jobs02  Nothing holds the port.: timed out
+
+        ✗ start:port-free does not hold on dfw-jobs02
+          If a gearmand is there, it hangs.
+
+          Go on from here:  runbook resume 20261122T031500Z-1a2b3c4d
+          Or give it up for good:
+              runbook abandon 20261122T031500Z-1a2b3c4d --reason "…"
+          The whole story: runbook audit show 20261122T031500Z-1a2b3c4d
         "#);
     }
 

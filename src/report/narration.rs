@@ -196,7 +196,10 @@ impl Narrator {
                 let left = (!left.is_empty()).then(|| Line::text(&format!("not run on {left}")));
                 vec![Told::new(format!("stopped: {why}")).of(step).mark(Mark::Failed).detail(left)]
             }
-            Event::LocksReleased { .. } | Event::RollEnded { .. } | Event::ObservedBefore { .. } => Vec::new(),
+            Event::LocksReleased { .. }
+            | Event::RollEnded { .. }
+            | Event::ObservedBefore { .. }
+            | Event::Looked { .. } => Vec::new(),
             Event::StepStarted { at: place, attempt, command, .. } => {
                 self.began.entry(place.clone()).or_insert(at);
                 let again = if *attempt > 1 { format!("try {attempt}: ") } else { String::new() };

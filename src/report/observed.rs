@@ -46,16 +46,19 @@ struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     fn new(observation: &'a Observation) -> Self {
-        let (columns, rows, nothing) = if let Some(rows) = &observation.rows {
-            (rows.columns.clone(), rows.rows.clone(), "no rows")
-        } else if let Some(value) = &observation.value {
-            let (columns, rows) = of_value(value);
-            (columns, rows, "nothing in it")
-        } else if observation.problems.is_empty() {
-            (vec!["output".to_owned()], of_reply(&observation.reply), "no output")
-        } else {
-            (Vec::new(), Vec::new(), "no rows")
-        };
+        let (columns, rows, nothing) =
+            if let (true, Reply::Nothing { reason, .. }) = (observation.problems.is_empty(), &observation.reply) {
+                (Vec::new(), Vec::new(), reason.words())
+            } else if let Some(rows) = &observation.rows {
+                (rows.columns.clone(), rows.rows.clone(), "no rows")
+            } else if let Some(value) = &observation.value {
+                let (columns, rows) = of_value(value);
+                (columns, rows, "nothing in it")
+            } else if observation.problems.is_empty() {
+                (vec!["output".to_owned()], of_reply(&observation.reply), "no output")
+            } else {
+                (Vec::new(), Vec::new(), "no rows")
+            };
         Self { observation, columns, rows, nothing }
     }
 }
@@ -186,6 +189,7 @@ impl Gathering {
             | Event::BatchStarted { .. }
             | Event::PauseStarted { .. }
             | Event::ObservedBefore { .. }
+            | Event::Looked { .. }
             | Event::StepStarted { .. }
             | Event::StepActed { .. }
             | Event::RetryScheduled { .. }

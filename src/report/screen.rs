@@ -156,6 +156,7 @@ impl Screen {
             | Event::WarningAcknowledged { .. }
             | Event::Asked { .. }
             | Event::Answered { .. }
+            | Event::Looked { .. }
             | Event::Observed { .. }
             | Event::ConnectionLost { .. }
             | Event::ConnectionRegained { .. }

@@ -150,6 +150,25 @@ impl Story {
         last.into_iter().filter(|(unmet, holds)| !holds && !overridden(unmet.id)).map(|(unmet, _)| unmet).collect()
     }
 
+    /// What the preconditions of steps say to do, for the hosts where they keep a step from being well: id, hosts, text.
+    pub fn advice(&self) -> Vec<(&str, Vec<HostName>, &str)> {
+        let mut advice: Vec<(&str, Vec<HostName>, &str)> = Vec::new();
+        for troubled in self.troubled() {
+            let judged = self.last_stretch().iter().rev().find_map(|(_, event)| {
+                let Event::PreconditionJudged { id, verdicts, otherwise, moment, .. } = event else { return None };
+                let here = matches!(moment, crate::event::Moment::Step { at } if *at == troubled);
+                here.then(|| (id.as_str(), super::verdicts::hold(verdicts), otherwise.as_deref()))
+            });
+            // they are looked at in order: the last one is that which did not hold, if any did not
+            let Some((id, false, Some(text))) = judged else { continue };
+            match advice.iter_mut().find(|(known, _, _)| *known == id) {
+                Some((_, hosts, _)) => hosts.push(troubled.host),
+                None => advice.push((id, vec![troubled.host], text)),
+            }
+        }
+        advice
+    }
+
     /// The questions of this stretch that were answered no, by a person or for lack of a terminal.
     pub fn refused(&self) -> Vec<(&AskedWhat, &Answer)> {
         let mut refused: Vec<(&AskedWhat, &Answer)> = Vec::new();

@@ -258,6 +258,7 @@ impl Teller<'_> {
             Event::UndoEnded { output, .. } => *detail = self.output(&output.text),
             Event::Observed { observation, show, .. } => detail.extend(self.table(&[observation], show)),
             Event::ObservedBefore { .. }
+            | Event::Looked { .. }
             | Event::PreconditionJudged { .. }
             | Event::CheckJudged { .. }
             | Event::Opened(_)
@@ -341,7 +342,7 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::Chosen { at, .. }
         | Event::UndoStarted { at, .. }
         | Event::UndoEnded { at, .. } => Some(at),
-        Event::CheckJudged { at, .. } | Event::Noted { at, .. } => at.as_ref(),
+        Event::CheckJudged { at, .. } | Event::Looked { at, .. } | Event::Noted { at, .. } => at.as_ref(),
         Event::Opened(_)
         | Event::Resumed(_)
         | Event::PreconditionJudged { .. }

@@ -15,6 +15,7 @@ pub mod raw;
 pub mod schema;
 pub mod shelf;
 pub mod show;
+pub mod suites;
 pub mod text;
 mod trap;
 pub mod tree;

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::raw::book::RawBook;
 use super::raw::inventory::RawInventory;
 use super::raw::runbook::RawRunbook;
+use super::raw::scenario::RawSuite;
 use crate::event::Event;
 
 /// A file that there is a schema for.
@@ -21,20 +22,23 @@ pub enum SchemaKind {
     Inventory,
     /// `book.yaml`.
     Book,
+    /// A file of scenarios.
+    Scenario,
     /// An event of a run, as `--format json` prints them and as the journal keeps them.
     Event,
 }
 
 impl SchemaKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Runbook, Self::Inventory, Self::Book, Self::Event];
+    pub const ALL: [Self; 5] = [Self::Runbook, Self::Inventory, Self::Book, Self::Scenario, Self::Event];
 
-    /// `runbook`, `inventory`, `book` or `event`.
+    /// `runbook`, `inventory`, `book`, `scenario` or `event`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Runbook => "runbook",
             Self::Inventory => "inventory",
             Self::Book => "book",
+            Self::Scenario => "scenario",
             Self::Event => "event",
         }
     }
@@ -45,6 +49,7 @@ impl SchemaKind {
             Self::Runbook => language::<RawRunbook>("A runbook"),
             Self::Inventory => language::<RawInventory>("An inventory"),
             Self::Book => language::<RawBook>("A book"),
+            Self::Scenario => language::<RawSuite>("Scenarios"),
             Self::Event => generate::<Event>("An event of a run"),
         }
     }
@@ -138,7 +143,7 @@ mod tests {
                 definitions.iter().for_each(|(name, schema)| walk(schema, name, missing));
             }
         }
-        for kind in [SchemaKind::Runbook, SchemaKind::Inventory, SchemaKind::Book] {
+        for kind in [SchemaKind::Runbook, SchemaKind::Inventory, SchemaKind::Book, SchemaKind::Scenario] {
             let mut missing = Vec::new();
             walk(&kind.schema(), kind.word(), &mut missing);
             assert!(missing.is_empty(), "{missing:?}");

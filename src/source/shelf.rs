@@ -294,6 +294,8 @@ impl BookSource {
                 out.extend(lint::lint(&subject));
             }
         }
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        out.extend(self.check_suites(&names, inventory));
         out.sorted()
     }
 

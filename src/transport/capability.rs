@@ -43,6 +43,8 @@ pub enum Probe {
 /// A look at one host.
 #[derive(Clone, Debug)]
 pub struct Look {
+    /// What the runbook calls it: a probe's name, or where it is written. For those who tell of it; no host sees it.
+    pub name: String,
     /// What is looked at.
     pub probe: Probe,
     /// How long it may take, connecting included; then whatever runs on the host is stopped.
@@ -76,6 +78,19 @@ pub struct Act {
     pub locked: bool,
     /// The host's boot id when the run locked it: after another boot nothing follows from a receipt that is not there.
     pub boot: Option<String>,
+}
+
+/// A request that changes something, through one host.
+#[derive(Clone, Debug)]
+pub struct Sending {
+    /// The step it belongs to. For those who tell of it; no host sees it.
+    pub step: StepId,
+    /// What is asked.
+    pub request: HttpRequest,
+    /// How long it may take.
+    pub timeout: Period,
+    /// Ends the waiting for the answer.
+    pub cancel: CancellationToken,
 }
 
 /// What an action's watcher is told while the action goes on.
@@ -311,13 +326,7 @@ pub trait Operate: Inspect {
     fn ask<'a>(&'a self, target: &'a Target, act: Act) -> Pending<'a, Result<Became, Fault>>;
 
     /// Sends a request that changes something. Once sent without an answer it is [`Fault::Lost`], not a failure.
-    fn send<'a>(
-        &'a self,
-        target: &'a Target,
-        request: HttpRequest,
-        timeout: Period,
-        cancel: CancellationToken,
-    ) -> Pending<'a, Result<HttpReply, Fault>>;
+    fn send<'a>(&'a self, target: &'a Target, sending: Sending) -> Pending<'a, Result<HttpReply, Fault>>;
 
     /// Takes the lock of `target` for a run, or renews it.
     fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>>;

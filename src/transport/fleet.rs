@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use tokio_util::sync::CancellationToken;
-
-use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen};
+use super::capability::{
+    Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen, Sending,
+};
 use super::left::{LeftRun, Written};
 use super::local::Local;
 use super::ssh::Ssh;
 use crate::model::Target;
 use crate::model::target::Transport;
-use crate::vocab::{Holder, HttpRequest, Period, RunId, StepId};
+use crate::vocab::{Holder, Period, RunId, StepId};
 
 /// How connections are made and kept.
 #[derive(Clone, Debug)]
@@ -111,14 +111,8 @@ impl Operate for Fleet {
         self.way(target).ask(target, act)
     }
 
-    fn send<'a>(
-        &'a self,
-        target: &'a Target,
-        request: HttpRequest,
-        timeout: Period,
-        cancel: CancellationToken,
-    ) -> Pending<'a, Result<HttpReply, Fault>> {
-        self.way(target).send(target, request, timeout, cancel)
+    fn send<'a>(&'a self, target: &'a Target, sending: Sending) -> Pending<'a, Result<HttpReply, Fault>> {
+        self.way(target).send(target, sending)
     }
 
     fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {

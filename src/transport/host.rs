@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::action::Action;
-use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Lock, Look, Probe, Seen};
+use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Lock, Look, Probe, Seen, Sending};
 use super::conduct;
 use super::dial::{Dial, dial};
 use super::http::{self, Failure};
@@ -17,7 +17,7 @@ use super::stop;
 use super::wrapper::{Bootstrap, Errand};
 use super::{left, lock, nonce, receipt, tcp};
 use crate::model::Target;
-use crate::vocab::{Command, Holder, HostName, HttpRequest, Period, RunId, StepId};
+use crate::vocab::{Command, Holder, HostName, Period, RunId, StepId};
 
 /// What tidying may take on one host.
 const TIDY: Duration = Duration::from_secs(15);
@@ -54,19 +54,15 @@ pub(super) async fn look<D: Dial>(host: &D, look: Look) -> Result<Seen, Fault> {
 }
 
 /// Sends a request that changes something.
-pub(super) async fn send<D: Dial>(
-    host: &D,
-    request: &HttpRequest,
-    time: Period,
-    cancel: &CancellationToken,
-) -> Result<HttpReply, Fault> {
+pub(super) async fn send<D: Dial>(host: &D, sending: &Sending) -> Result<HttpReply, Fault> {
+    let time = sending.timeout;
     let until = Instant::now() + time.get();
     let lost = |reason: String| Fault::Lost { reason, stdout: Vec::new(), stderr: Vec::new() };
     // how far it had got when time is up is not known: it counts as sent
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(lost("interrupted while waiting for the answer".to_owned())),
-        answer = http::ask(host, request) => answer.map_err(|failure| match failure {
+        () = sending.cancel.cancelled() => Err(lost("interrupted while waiting for the answer".to_owned())),
+        answer = http::ask(host, &sending.request) => answer.map_err(|failure| match failure {
             Failure::Before(fault) => fault,
             Failure::After(fault) => lost(fault.to_string()),
         }),

@@ -6,15 +6,16 @@
 use std::process::Stdio;
 
 use tokio::process::{Child, Command as Process};
-use tokio_util::sync::CancellationToken;
 
-use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen};
+use super::capability::{
+    Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen, Sending,
+};
 use super::channel::{Carrier, Channel, Priority};
 use super::host::{self, Left};
 use super::left::{LeftRun, Written};
 use super::wrapper::Bootstrap;
 use crate::model::Target;
-use crate::vocab::{Holder, HttpRequest, Period, RunId, StepId};
+use crate::vocab::{Holder, Period, RunId, StepId};
 
 /// Runs commands on this machine, by this user.
 #[derive(Debug, Default)]
@@ -64,14 +65,8 @@ impl Operate for Local {
         Box::pin(async move { self.left.ask(&Here, target, &act).await })
     }
 
-    fn send<'a>(
-        &'a self,
-        _target: &'a Target,
-        request: HttpRequest,
-        timeout: Period,
-        cancel: CancellationToken,
-    ) -> Pending<'a, Result<HttpReply, Fault>> {
-        Box::pin(async move { host::send(&Here, &request, timeout, &cancel).await })
+    fn send<'a>(&'a self, _target: &'a Target, sending: Sending) -> Pending<'a, Result<HttpReply, Fault>> {
+        Box::pin(async move { host::send(&Here, &sending).await })
     }
 
     fn lock<'a>(&'a self, _target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {

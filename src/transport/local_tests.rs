@@ -7,19 +7,24 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::capability::{Fault, Inspect as _, Look, Operate as _, Probe, Seen};
+use super::capability::{Fault, Inspect as _, Look, Operate as _, Probe, Seen, Sending};
 use super::fleet::{Fleet, Settings};
 use crate::model::Target;
 use crate::vocab::command::From as Origin;
 use crate::vocab::observation::NoReply;
-use crate::vocab::{Command, HttpRequest, MaskedText, Period, TcpTalk};
+use crate::vocab::{Command, HttpRequest, MaskedText, Period, StepId, TcpTalk};
 
 fn fleet() -> Fleet {
     Fleet::new(Settings::new("/nonexistent/control"))
 }
 
 async fn look(probe: Probe) -> Result<Seen, Fault> {
-    let look = Look { probe, timeout: Period::new(Duration::from_millis(700)), cancel: CancellationToken::new() };
+    let look = Look {
+        name: "probe".to_owned(),
+        probe,
+        timeout: Period::new(Duration::from_millis(700)),
+        cancel: CancellationToken::new(),
+    };
     fleet().look(&Target::here(), look).await
 }
 
@@ -116,7 +121,13 @@ async fn a_request_is_whole_and_its_answer_too() {
 async fn a_request_that_was_sent_without_an_answer_is_lost() {
     let send = async |port: u16| {
         let time = Period::new(Duration::from_millis(400));
-        fleet().send(&Target::here(), request("POST", port, Some("x")), time, CancellationToken::new()).await
+        let sending = Sending {
+            step: StepId::new("post"),
+            request: request("POST", port, Some("x")),
+            timeout: time,
+            cancel: CancellationToken::new(),
+        };
+        fleet().send(&Target::here(), sending).await
     };
     let (closing, _) = peer("", false).await;
     assert!(matches!(send(closing).await, Err(Fault::Lost { .. })));

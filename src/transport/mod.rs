@@ -48,7 +48,7 @@ mod wrapper_tests;
 
 pub use capability::{
     Act, Became, Claim, Ended, Fault, Finished, HttpReply, Inspect, Lock, Look, Notice, NoticeSink, Operate,
-    OutputSink, Pending, Probe, Seen, Stream,
+    OutputSink, Pending, Probe, Seen, Sending, Stream,
 };
 pub use fleet::{Fleet, Settings};
 pub use left::{Fate, LeftReceipt, LeftRun, Written};

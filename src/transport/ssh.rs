@@ -1,15 +1,16 @@
 //! Hosts reached over ssh.
 
 use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
 
-use super::capability::{Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen};
+use super::capability::{
+    Act, Became, Claim, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Seen, Sending,
+};
 use super::connection::Connections;
 use super::fleet::Settings;
 use super::host::{self, Left};
 use super::left::{LeftRun, Written};
 use crate::model::Target;
-use crate::vocab::{Holder, HttpRequest, Period, RunId, StepId};
+use crate::vocab::{Holder, Period, RunId, StepId};
 
 /// Reaches hosts over ssh, by connections that are shared and kept.
 #[derive(Debug)]
@@ -79,14 +80,8 @@ impl Operate for Ssh {
         Box::pin(async move { self.left.ask(&self.connections.to(target)?, target, &act).await })
     }
 
-    fn send<'a>(
-        &'a self,
-        target: &'a Target,
-        request: HttpRequest,
-        time: Period,
-        cancel: CancellationToken,
-    ) -> Pending<'a, Result<HttpReply, Fault>> {
-        Box::pin(async move { host::send(&self.connections.to(target)?, &request, time, &cancel).await })
+    fn send<'a>(&'a self, target: &'a Target, sending: Sending) -> Pending<'a, Result<HttpReply, Fault>> {
+        Box::pin(async move { host::send(&self.connections.to(target)?, &sending).await })
     }
 
     fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {

@@ -90,6 +90,18 @@ pub enum NoReply {
 }
 
 impl NoReply {
+    /// The word for it in expectations, of what a TCP probe may take for an answer.
+    pub fn answer(self) -> Option<&'static str> {
+        match self {
+            Self::TimedOut => Some("timed-out"),
+            Self::Refused => Some("refused"),
+            Self::Closed => Some("closed"),
+            Self::Unreachable | Self::Lost | Self::Prohibited | Self::NoRoute | Self::Protocol | Self::Interrupted => {
+                None
+            }
+        }
+    }
+
     /// The reason in words.
     pub fn words(self) -> &'static str {
         match self {

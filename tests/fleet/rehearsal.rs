@@ -18,9 +18,18 @@ const HOSTS: [&str; 11] = [
     "va-web06",
 ];
 
+/// The parameters of runbooks that have no default for them.
+const GIVEN: [(&str, &[&str]); 1] = [("schwartz-release-import", &["42"])];
+
 /// Everything that a host shows of itself.
 fn all(lab: &Lab) -> BTreeMap<&'static str, (Vec<String>, String)> {
-    HOSTS.into_iter().map(|host| (host, (lab.processes(host), lab.files(host)))).collect()
+    // postfix logs that it was asked how it is
+    let counts = |line: &&str| !line.starts_with("/var/log/syslog ");
+    let files = |host| match host {
+        "dfw-mail01" => lab.files(host).lines().filter(counts).collect::<Vec<_>>().join("\n"),
+        _ => lab.files(host),
+    };
+    HOSTS.into_iter().map(|host| (host, (lab.processes(host), files(host)))).collect()
 }
 
 #[track_caller]
@@ -45,7 +54,10 @@ fn a_dry_run_of_every_runbook_of_the_book_changes_nothing() {
     names.sort();
     assert!(names.len() >= 3, "{names:?}");
     for name in &names {
-        program.run(["run", name, "--dry-run"]).exits(0);
+        let given = GIVEN.iter().find(|(known, _)| known == name).map_or(&[][..], |(_, given)| given);
+        let ran = program.run([&["run", name, "--dry-run"][..], given].concat());
+        // what some of them are about is not there: they are refused, which changes nothing either
+        assert!([0, 3].contains(&ran.code), "{name}: {ran:?}");
     }
     same(&before, &all(&lab));
     assert!(!program.state().exists(), "and leaves no run");

@@ -8,7 +8,7 @@ use Exporter qw(import);
 use Fcntl qw(:flock);
 use File::Basename qw(dirname);
 use IO::Socket::INET;
-use POSIX qw(setsid _exit);
+use POSIX qw(setsid _exit S_ISDIR);
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(
@@ -767,6 +767,18 @@ sub logs {
         $h->{roles}{web} ? qw(dw-restarts.log apache2/error.log) : ();
 }
 
+# Gives a host the machine's own file back where it has another, or none: removing its own would hide the machine's.
+sub uncover {
+    my ($h, $path, $root) = @_;
+    my @machine = lstat $path;
+    my @own = lstat "$h->{dir}/disk/upper$path" or return;
+    return if S_ISDIR($machine[2]) && S_ISDIR($own[2]);
+    # size, mode, owner, time: what `cp -a` has already made so
+    return if !grep { $machine[$_] ne $own[$_] } 2, 4, 5, 7, 9;
+    run('rm', '-rf', '--', "$root$path");
+    run('cp', '-a', '--', $path, "$root$path");
+}
+
 # Removes what is not of the lab's making. The paths are the host's own view, through its process 1.
 sub clean {
     my ($name) = @_;
@@ -789,7 +801,8 @@ sub clean {
     }
     my %first = map { $_ => 1 } split /\n/, slurp("$h->{dir}/upper.baseline") // '';
     for my $path (tree("$h->{dir}/disk/upper")) {
-        push @doomed, "$root$path" unless $first{$path} || $path =~ m{^/(?:dev|proc|sys|run|root|home|tmp)(?:/|$)};
+        next if $first{$path} || $path =~ m{^/(?:dev|proc|sys|run|root|home|tmp)(?:/|$)};
+        if (lstat $path) { uncover($h, $path, $root) } else { push @doomed, "$root$path" }
     }
     my %log = map { $_ => 1 } logs($h);
     push @doomed, grep { !$log{$_} && !-d } glob "$h->{dir}/log/* $h->{dir}/log/apache2/*";

@@ -10,11 +10,10 @@ use std::time::Duration;
 use runbook::model::Target;
 use runbook::transport::{
     Act, Became, Claim, Fault, Finished, HttpReply, Inspect, LeftRun, Lock, Look, Operate, Pending, Scripted, Seen,
-    Written,
+    Sending, Written,
 };
-use runbook::vocab::{Holder, HttpRequest, Period, RunId, StepId};
+use runbook::vocab::{Holder, Period, RunId, StepId};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 /// What happens to a deed: an action or a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,14 +206,8 @@ impl Operate for Mischief {
         self.fleet.ask(target, act)
     }
 
-    fn send<'a>(
-        &'a self,
-        target: &'a Target,
-        request: HttpRequest,
-        timeout: Period,
-        cancel: CancellationToken,
-    ) -> Pending<'a, Result<HttpReply, Fault>> {
-        Box::pin(self.harmed(target, self.fleet.send(target, request, timeout, cancel)))
+    fn send<'a>(&'a self, target: &'a Target, sending: Sending) -> Pending<'a, Result<HttpReply, Fault>> {
+        Box::pin(self.harmed(target, self.fleet.send(target, sending)))
     }
 
     fn lock<'a>(&'a self, target: &'a Target, claim: &'a Claim) -> Pending<'a, Result<Lock, Fault>> {

@@ -44,13 +44,18 @@ impl Program {
         Self { dir: TempDir::new().unwrap(), book, inventories: Vec::new(), env: Vec::new() }
     }
 
-    /// With a book of its own: the project's inventory and `book.yaml`, and these files (name, text) over them.
+    /// With a book of its own: the project's inventory, `book.yaml` and scripts, and these files (name, text) over them.
     pub fn with_book(mut self, files: &[(&str, &str)]) -> Self {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
         let book = self.dir.path().join("book");
         std::fs::create_dir_all(&book).unwrap();
-        for name in ["inventory.yaml", "book.yaml"] {
-            std::fs::copy(own.join(name), book.join(name)).unwrap();
+        for entry in std::fs::read_dir(&own).unwrap() {
+            let path = entry.unwrap().path();
+            // the runbooks and their scenarios stay behind: a test is about the one it brings
+            let scripts = path.is_dir() && !path.ends_with("tests");
+            if scripts || path.ends_with("inventory.yaml") || path.ends_with("book.yaml") {
+                assert!(Command::new("cp").arg("-R").arg(&path).arg(&book).status().unwrap().success());
+            }
         }
         for (name, text) in files {
             let path = book.join(name);
@@ -61,11 +66,42 @@ impl Program {
         self
     }
 
+    /// On a copy of the project's book in which files read otherwise: (file, text, the text in its place).
+    pub fn with_changes(mut self, changes: &[(&str, &str, &str)]) -> Self {
+        let book = self.dir.path().join("book");
+        if self.book != book {
+            copy_folder(&self.book, &book);
+        }
+        for (file, from, to) in changes {
+            let path = book.join(file);
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from), "{file} has no `{from}`");
+            std::fs::write(path, text.replace(from, to)).unwrap();
+        }
+        self.book = book;
+        self
+    }
+
     /// Lays another inventory of this text over the others.
     pub fn lay(&mut self, name: &str, text: &str) {
         let path = self.dir.path().join(name);
         std::fs::write(&path, text).unwrap();
         self.inventories.push(path);
+    }
+
+    /// With what a service of the lab lays over the inventory; the service is up already.
+    pub fn with_service(mut self, lab: &Lab, name: &str) -> Self {
+        self.inventories.push(lab.dir().join(format!("{name}.yaml")));
+        self
+    }
+
+    /// A runbook of the project with some of its text changed: each change is there to be made.
+    pub fn changed(runbook: &str, changes: &[(&str, &str)]) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks").join(format!("{runbook}.yaml"));
+        changes.iter().fold(std::fs::read_to_string(path).unwrap(), |text, (from, to)| {
+            assert!(text.contains(from), "{runbook}: `{from}`");
+            text.replace(from, to)
+        })
     }
 
     /// With a variable in its environment.
@@ -189,6 +225,19 @@ impl Program {
         while !true_now() {
             assert!(Instant::now() < until, "waited in vain for {what}");
             std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copy = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &copy);
+        } else {
+            std::fs::copy(&path, &copy).unwrap();
         }
     }
 }

@@ -224,6 +224,7 @@ pub(super) fn every_event() -> Vec<Event> {
         Event::RollStopped { step: step(), why: "too many failures".into(), untouched: hosts() },
         Event::RollEnded { step: step() },
         Event::ObservedBefore { at: here(), observations: vec![(1, observation())] },
+        Event::Looked { at: Some(here()), probe: "web".into(), observations: vec![observation()] },
         started(),
         acted("out"),
         Event::RetryScheduled { at: here(), why: "exit 1".into(), delay: Period::seconds(3) },

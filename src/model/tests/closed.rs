@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::model::expectation::{Expectation, Quantifier};
 use crate::model::expression::{EvalError, Expression};
-use crate::model::{Params, Scope};
+use crate::model::probe::Origin;
+use crate::model::{LookSpec, Params, Probe, Scope, TcpSpec, Template};
+use crate::vocab::observation::NoReply;
 use crate::vocab::{Datum, HostName, Location, Observation, Period, Reply, Rows, Secret, Verdict};
 
 fn at(line: u32, column: u32) -> Location {
@@ -17,8 +19,7 @@ fn parsed(source: &str) -> Expression {
 
 fn observation(columns: &[&str], rows: Vec<Vec<Datum>>) -> Observation {
     let reply = Reply::Command { exit: 0, stdout: "9\n".to_owned(), stderr: String::new() };
-    let mut observation =
-        Observation::nothing(HostName::new("a"), crate::vocab::observation::NoReply::Lost, "", Period::ZERO);
+    let mut observation = Observation::nothing(HostName::new("a"), NoReply::Lost, "", Period::ZERO);
     observation.reply = reply;
     observation.problems.clear();
     observation.rows = Some(Rows { columns: columns.iter().map(|c| (*c).to_owned()).collect(), rows });
@@ -303,4 +304,43 @@ fn a_long_expression_is_as_good_as_a_short_one() {
         nested = format!("true == ({nested}) == true");
     }
     assert_eq!(truth(&nested), Ok(true));
+}
+
+/// What a TCP probe that takes only a refusal for an answer makes of getting no reply.
+fn unanswered(reason: NoReply) -> Observation {
+    let tcp = TcpSpec {
+        from: Origin::Host,
+        to: None,
+        port: Template::parse("7003", at(1, 1), &|_| at(1, 1)).unwrap(),
+        send: None,
+        until: None,
+    };
+    let probe = Probe {
+        name: "port".to_owned(),
+        shared: false,
+        summary: String::new(),
+        hosts: None,
+        look: LookSpec::Tcp(tcp),
+        parse: None,
+        exits: vec![0],
+        answers: vec![NoReply::Refused],
+        timeout: Period::seconds(2),
+        show: Vec::new(),
+        location: at(1, 1),
+    };
+    probe.observe(HostName::new("a"), Reply::Nothing { reason, detail: String::new() }, Period::ZERO)
+}
+
+#[test]
+fn only_what_a_probe_lists_is_an_answer_without_a_reply() {
+    let judged = |reason, source: &str| {
+        let expectation = Expectation { quantifier: Quantifier::Expect, expression: parsed(source), over_all: false };
+        expectation.judge(&Scope::new(), &unanswered(reason))
+    };
+    assert_eq!(judged(NoReply::Refused, "answer == 'refused' and reply == ''"), Verdict::Holds);
+    assert!(matches!(judged(NoReply::Refused, "answer == 'reply'"), Verdict::Fails { .. }));
+    for reason in [NoReply::TimedOut, NoReply::Closed, NoReply::Unreachable, NoReply::Lost, NoReply::Prohibited] {
+        let verdict = judged(reason, "answer != 'reply'");
+        assert!(matches!(verdict, Verdict::Unknown { .. }), "{reason:?}: {verdict:?}");
+    }
 }

@@ -67,7 +67,7 @@ impl Observed {
         let mut names = vec![("took", Kind::Number)];
         match probe.look {
             LookSpec::Run(_) => names.extend([("exit", Kind::Number), ("stdout", Kind::Text), ("stderr", Kind::Text)]),
-            LookSpec::Tcp(_) => names.push(("reply", Kind::Text)),
+            LookSpec::Tcp(_) => names.extend([("reply", Kind::Text), ("answer", Kind::Text)]),
             LookSpec::Http(_) => {
                 names.extend([
                     ("status", Kind::Number),

@@ -7,12 +7,15 @@ mod book;
 mod check;
 mod command;
 mod files;
+mod give;
 mod inventory;
+mod known;
 mod params;
 mod parse;
 mod probe;
 mod rollout;
 mod runbook;
+mod scenario;
 mod step;
 mod words;
 
@@ -24,6 +27,7 @@ pub(super) use files::BookFiles;
 pub(super) use inventory::{inventory, verify as verify_inventory};
 pub(super) use parse::columns;
 pub(super) use runbook::runbook;
+pub(super) use scenario::suite;
 
 use super::decode::{Context, Place};
 use super::diagnostic::{Diagnostic, Diagnostics};

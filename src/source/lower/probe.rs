@@ -7,14 +7,17 @@ use super::command::{PROGRAMS, origin};
 use crate::model::{LookSpec, Probe, TcpSpec};
 use crate::source::decode::Place;
 use crate::source::raw::CountText;
-use crate::source::raw::probe::{RawLook, RawProbe, RawProbeRef, RawTcp};
+use crate::source::raw::probe::{RawLook, RawNoAnswer, RawProbe, RawProbeRef, RawTcp};
 use crate::vocab::Period;
+use crate::vocab::observation::NoReply;
 
 /// The keys that say how a probe looks.
 pub(super) const LOOKS: &[&str] = &["run", "command", "script", "tcp", "http"];
 /// The keys that belong to one.
-pub(super) const LOOK_DETAILS: &[&str] =
-    &["hosts", "stdin", "env", "sudo", "parse", "show", "exits", "timeout", "run", "command", "script", "tcp", "http"];
+pub(super) const LOOK_DETAILS: &[&str] = &[
+    "hosts", "stdin", "env", "sudo", "parse", "show", "exits", "answers", "timeout", "run", "command", "script", "tcp",
+    "http",
+];
 
 impl Lowering<'_> {
     /// The probe `raw` under the name `name`.
@@ -69,6 +72,15 @@ impl Lowering<'_> {
         if !PROGRAMS.contains(&key) {
             self.refuse(place, &["stdin", "env", "sudo", "exits"], &format!("beside `{key}`"), "");
         }
+        if key != "tcp" {
+            self.refuse(place, &["answers"], &format!("beside `{key}`"), "");
+        }
+        let answers = look.answers.iter().flat_map(|answers| &answers.items).map(|answer| match answer {
+            RawNoAnswer::Refused => NoReply::Refused,
+            RawNoAnswer::TimedOut => NoReply::TimedOut,
+            RawNoAnswer::Closed => NoReply::Closed,
+        });
+        let answers = answers.collect();
         let spec = match key {
             "tcp" => LookSpec::Tcp(self.tcp(look.tcp.as_ref()?)?),
             "http" => {
@@ -93,6 +105,7 @@ impl Lowering<'_> {
             look: spec,
             parse: parse.flatten(),
             exits: if exits.is_empty() { vec![0] } else { exits },
+            answers,
             timeout: look.timeout.as_ref().map_or(Period::seconds(10), |length| length.period),
             show,
             location: self.cx.location(&place.head()),

@@ -12,6 +12,7 @@ pub mod probe;
 pub mod rollout;
 pub mod runbook;
 pub mod scalar;
+pub mod scenario;
 pub mod step;
 
 pub use named::{Named, NamedEntry};

@@ -39,6 +39,8 @@ record! {
         show: Vec<Word>,
         /// The exit statuses that are an answer; any other makes the observation unknown. Default: 0.
         exits: Option<OneOrMany<Whole>>,
+        /// What a TCP probe may meet instead of a reply and still be an answer: `refused`, `timed-out`, `closed`.
+        answers: Option<OneOrMany<RawNoAnswer>>,
         /// How long a look may take, connecting included. Default: 10s.
         timeout: Option<Length>,
     }
@@ -76,6 +78,18 @@ record! {
         from: Option<RawOrigin>,
         /// The statuses that are well, for a step. Default: 200 to 299.
         status: Option<OneOrMany<Whole>>,
+    }
+}
+
+choice! {
+    /// How a TCP conversation can end without the reply it waits for.
+    RawNoAnswer {
+        /// Nothing listens on the port.
+        Refused = "refused",
+        /// Nothing came within the probe's `timeout`.
+        TimedOut = "timed-out",
+        /// The peer closed the connection before the reply was whole.
+        Closed = "closed",
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) enum After {
     Kept,
     /// It is not, and the host does not know either.
     Gone,
+    /// The program that sent it dies with that; the host tells it when it is asked.
+    Died,
 }
 
 impl Answer {
@@ -74,6 +76,13 @@ impl Answer {
     #[must_use]
     pub fn unheard(mut self) -> Self {
         self.after = After::Kept;
+        self
+    }
+
+    /// The program that asks dies once it was sent: see [`crashed`](super::Scripted::crashed). What was sent goes on.
+    #[must_use]
+    pub fn fatal(mut self) -> Self {
+        self.after = After::Died;
         self
     }
 

@@ -6,14 +6,15 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::super::capability::{
-    Act, Became, Claim, Ended, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Probe, Seen, Stream,
+    Act, Became, Claim, Ended, Fault, Finished, HttpReply, Inspect, Lock, Look, Operate, Pending, Probe, Seen, Sending,
+    Stream,
 };
 use super::super::left::{Fate, LeftRun, Written};
 use super::answer::After;
 use super::receipts::{Receipt, ended};
 use super::{Call, Kind, Scripted};
 use crate::model::Target;
-use crate::vocab::{Holder, HttpRequest, Period, RunId, StepId};
+use crate::vocab::{Holder, Period, RunId, StepId};
 
 /// How waiting for an answer came to its end.
 enum Waited {
@@ -42,7 +43,13 @@ fn misfit(call: &Call) -> Fault {
 impl Scripted {
     fn reachable(&self, target: &Target) -> Result<(), Fault> {
         let down = self.script().down.iter().find(|(host, _)| *host == target.name).map(|(_, reason)| reason.clone());
-        down.map_or(Ok(()), |reason| Err(Fault::Unreachable { reason, hint: None }))
+        if let Some(reason) = down {
+            return Err(Fault::Unreachable { reason, hint: None });
+        }
+        match self.script().of_the_host(&target.name).map(|answer| answer.result) {
+            Some(Err(fault)) => Err(fault),
+            Some(Ok(_)) | None => Ok(()),
+        }
     }
 
     /// What becomes of a started action; its time and the operator's wish end it.
@@ -84,6 +91,7 @@ impl Scripted {
 
     /// A call about a lock: a rule for it can only make it late or fail.
     async fn heard(&self, target: &Target, kind: Kind, text: &str) -> Result<(), Fault> {
+        self.reachable(target)?;
         let (_, answer) = self.hear(target, kind, None, text.to_owned());
         let Some(answer) = answer else { return Ok(()) };
         sleep(answer.delay).await;
@@ -100,8 +108,12 @@ impl Inspect for Scripted {
                 Probe::Http(request) => request.shown(),
             };
             self.reachable(target)?;
-            let (call, answer) = self.hear(target, Kind::Look, None, text);
+            let call = Call { name: Some(look.name), ..Call::new(target, Kind::Look, None, text) };
+            let (call, answer) = self.hear_call(call);
             let answer = answer.ok_or_else(|| unscripted(&call))?;
+            if answer.after == After::Died {
+                return self.dies().await;
+            }
             match wait(answer.delay, Some(look.timeout), &look.cancel).await {
                 Waited::Cancelled => return Err(Fault::Cancelled),
                 Waited::TimeUp => return Err(Fault::TimedOut { after: look.timeout }),
@@ -192,6 +204,9 @@ impl Operate for Scripted {
                 }
             }
             let (receipt, mut told) = self.start(target, &act, call, &answer)?;
+            if answer.after == After::Died {
+                return self.dies().await;
+            }
             if answer.after != After::Heard || answer.result.is_err() {
                 ended(&mut told).await;
                 let lost = Fault::Lost { reason: "it was running".to_owned(), stdout: Vec::new(), stderr: Vec::new() };
@@ -217,19 +232,21 @@ impl Operate for Scripted {
         })
     }
 
-    fn send<'a>(
-        &'a self,
-        target: &'a Target,
-        request: HttpRequest,
-        timeout: Period,
-        cancel: CancellationToken,
-    ) -> Pending<'a, Result<HttpReply, Fault>> {
+    fn send<'a>(&'a self, target: &'a Target, sending: Sending) -> Pending<'a, Result<HttpReply, Fault>> {
         Box::pin(async move {
             self.reachable(target)?;
-            let (call, answer) = self.hear(target, Kind::Send, None, request.shown());
+            let call = Call::new(target, Kind::Send, None, sending.request.shown());
+            let (call, answer) = self.hear_call(Call { step: Some(sending.step), ..call });
             let answer = answer.ok_or_else(|| unscripted(&call))?;
+            if matches!(answer.result, Ok(Seen::Http(_)) | Err(Fault::Lost { .. })) {
+                self.script().sent.push(call.clone());
+            }
+            if answer.after == After::Died {
+                self.effect(call);
+                return self.dies().await;
+            }
             let lost = |reason: &str| Fault::Lost { reason: reason.to_owned(), stdout: Vec::new(), stderr: Vec::new() };
-            match wait(answer.delay, Some(timeout), &cancel).await {
+            match wait(answer.delay, Some(sending.timeout), &sending.cancel).await {
                 Waited::Cancelled => return Err(lost("interrupted while waiting for the answer")),
                 Waited::TimeUp => return Err(lost("no answer in time")),
                 Waited::Whole => {}

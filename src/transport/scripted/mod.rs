@@ -17,12 +17,15 @@ mod answer;
 mod answering;
 mod locks;
 mod receipts;
+mod rule;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::capability::Act;
@@ -30,8 +33,10 @@ use crate::model::Target;
 use crate::vocab::{HostName, StepId};
 
 use receipts::Receipts;
+use rule::Standing;
 
 pub use answer::{Answer, Answers};
+pub use rule::{Pace, Rule, When};
 
 /// Which calls a rule answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +47,12 @@ pub enum Matcher {
     Text(String),
     /// Those of this step.
     Step(StepId),
+    /// Looks of this name.
+    Look(String),
+    /// Those whose text as people see it contains this.
+    Command(String),
+    /// Everything on the host, locks and receipts too: only a fault can answer so.
+    Host,
 }
 
 impl From<&str> for Matcher {
@@ -58,6 +69,10 @@ impl Matcher {
                 call.text.contains(text) || call.step.as_ref().is_some_and(|step| step.as_str() == text)
             }
             Self::Step(step) => call.step.as_ref() == Some(step),
+            Self::Look(name) => call.name.as_ref() == Some(name),
+            Self::Command(text) => matches!(call.kind, Kind::Look | Kind::Act | Kind::Send) && call.text.contains(text),
+            // asked about on its own, before any other rule
+            Self::Host => false,
         }
     }
 }
@@ -92,7 +107,9 @@ pub struct Call {
     pub host: HostName,
     /// What was asked for.
     pub kind: Kind,
-    /// The step, for an action.
+    /// What the runbook calls it, for a look.
+    pub name: Option<String>,
+    /// The step, for an action or a request.
     pub step: Option<StepId>,
     /// The attempt, for an action.
     pub attempt: Option<u32>,
@@ -105,7 +122,7 @@ pub struct Call {
 impl Call {
     fn new(target: &Target, kind: Kind, act: Option<&Act>, text: String) -> Self {
         let (step, attempt) = (act.map(|act| act.step.clone()), act.map(|act| act.attempt));
-        Self { host: target.name.clone(), kind, step, attempt, text, at: Instant::now() }
+        Self { host: target.name.clone(), kind, name: None, step, attempt, text, at: Instant::now() }
     }
 }
 
@@ -126,19 +143,14 @@ impl fmt::Display for Call {
     }
 }
 
-#[derive(Debug)]
-struct Rule {
-    host: Option<HostName>,
-    after: Option<Matcher>,
-    matcher: Matcher,
-    answers: Answers,
-    given: Vec<(HostName, usize)>,
-}
-
 #[derive(Debug, Default)]
 struct Script {
-    rules: Vec<Rule>,
+    rules: Vec<Standing>,
     calls: Vec<Call>,
+    /// Looks, actions and requests that no rule answers.
+    unanswered: Vec<Call>,
+    /// Actions and requests that came to their host.
+    sent: Vec<Call>,
     /// Calls whose effect has taken place.
     effects: Vec<Call>,
     /// What actions left on their hosts.
@@ -146,6 +158,10 @@ struct Script {
     /// Hosts that do not answer, and why.
     down: Vec<(HostName, String)>,
     locks: locks::Locks,
+    /// How many verdicts were made of each look on each host.
+    verdicts: BTreeMap<(String, HostName), usize>,
+    /// How often the program that asks has died.
+    deaths: watch::Sender<usize>,
 }
 
 /// A fleet that answers from a script. Clones share it.
@@ -161,13 +177,15 @@ impl Scripted {
     /// On every host, calls that match are answered so.
     #[must_use]
     pub fn everywhere(self, matcher: impl Into<Matcher>, answers: impl Into<Answers>) -> Self {
-        self.rule(None, None, matcher.into(), answers.into())
+        self.add(Rule::new(matcher, answers));
+        self
     }
 
     /// On `host`, calls that match are answered so.
     #[must_use]
     pub fn on(self, host: &str, matcher: impl Into<Matcher>, answers: impl Into<Answers>) -> Self {
-        self.rule(Some(HostName::new(host)), None, matcher.into(), answers.into())
+        self.add(Rule { hosts: Some(vec![HostName::new(host)]), ..Rule::new(matcher, answers) });
+        self
     }
 
     /// On `host`, once an action or request that matches `after` has had its effect there, calls that match are
@@ -180,11 +198,8 @@ impl Scripted {
         matcher: impl Into<Matcher>,
         answers: impl Into<Answers>,
     ) -> Self {
-        self.rule(Some(HostName::new(host)), Some(after.into()), matcher.into(), answers.into())
-    }
-
-    fn rule(self, host: Option<HostName>, after: Option<Matcher>, matcher: Matcher, answers: Answers) -> Self {
-        self.script().rules.push(Rule { host, after, matcher, answers, given: Vec::new() });
+        let when = When::Here(after.into());
+        self.add(Rule { hosts: Some(vec![HostName::new(host)]), when, ..Rule::new(matcher, answers) });
         self
     }
 
@@ -209,6 +224,54 @@ impl Scripted {
         self.script().effects.clone()
     }
 
+    /// The actions and requests that came to their host so far, in order; not those that never started.
+    pub fn sent(&self) -> Vec<Call> {
+        self.script().sent.clone()
+    }
+
+    /// The looks, actions and requests so far that no rule answers.
+    pub fn unanswered(&self) -> Vec<Call> {
+        self.script().unanswered.clone()
+    }
+
+    /// What reaches no host was done: a person did it, a wait is over. Rules that come after it answer now.
+    pub fn happened(&self, step: &StepId, host: &HostName) {
+        let call = Self::elsewhere(step, host);
+        self.effect(call);
+    }
+
+    /// What reaches no host is begun.
+    pub fn begun(&self, step: &StepId, host: &HostName) {
+        let call = Self::elsewhere(step, host);
+        self.script().sent.push(call);
+    }
+
+    fn elsewhere(step: &StepId, host: &HostName) -> Call {
+        Call {
+            host: host.clone(),
+            kind: Kind::Act,
+            name: None,
+            step: Some(step.clone()),
+            attempt: None,
+            text: String::new(),
+            at: Instant::now(),
+        }
+    }
+
+    /// Comes back when an answer ends the program that asked ([`Answer::fatal`]): whoever drives the program drops it
+    /// then. What was sent goes on.
+    pub async fn crashed(&self) {
+        let mut deaths = self.script().deaths.subscribe();
+        // the sender lives in self, so waiting cannot fail
+        let _ = deaths.changed().await;
+    }
+
+    /// The program dies here.
+    async fn dies<T>(&self) -> T {
+        self.script().deaths.send_modify(|deaths| *deaths += 1);
+        std::future::pending().await
+    }
+
     /// From now on `host` does not answer; what runs there runs on.
     pub fn goes_down(&self, host: &str, reason: &str) {
         self.script().down.push((HostName::new(host), reason.to_owned()));
@@ -225,33 +288,21 @@ impl Scripted {
 
     /// Records the call and finds its answer.
     fn hear(&self, target: &Target, kind: Kind, act: Option<&Act>, text: String) -> (Call, Option<Answer>) {
-        let call = Call::new(target, kind, act, text);
+        self.hear_call(Call::new(target, kind, act, text))
+    }
+
+    fn hear_call(&self, call: Call) -> (Call, Option<Answer>) {
         let mut script = self.script();
         script.calls.push(call.clone());
-        let Script { rules, effects, .. } = &mut *script;
-        let happened = |after: &Matcher| effects.iter().any(|effect| effect.host == call.host && after.matches(effect));
-        let rule = rules.iter_mut().rev().find(|rule| {
-            rule.host.as_ref().is_none_or(|host| *host == call.host)
-                && rule.matcher.matches(&call)
-                && rule.after.as_ref().is_none_or(happened)
-        });
-        let answer = rule.and_then(|rule| rule.next(&call.host));
+        let answer = script.answer(&call);
+        if answer.is_none() && matches!(call.kind, Kind::Look | Kind::Act | Kind::Send) {
+            script.unanswered.push(call.clone());
+        }
+        drop(script);
         (call, answer)
     }
 
     fn effect(&self, call: Call) {
         self.script().effects.push(call);
-    }
-}
-
-impl Rule {
-    fn next(&mut self, host: &HostName) -> Option<Answer> {
-        let last = self.answers.0.len().checked_sub(1)?;
-        if let Some((_, count)) = self.given.iter_mut().find(|(known, _)| known == host) {
-            *count += 1;
-            return self.answers.0.get((*count).min(last)).cloned();
-        }
-        self.given.push((host.clone(), 0));
-        self.answers.0.first().cloned()
     }
 }

@@ -58,6 +58,7 @@ impl Scripted {
         let (stop, stopped) = watch::channel(None);
         let receipt = if answer.after == After::Gone { Receipt::Gone } else { Receipt::Started(told.clone(), stop) };
         script.receipts.insert(name, receipt.clone());
+        script.sent.push(call.clone());
         drop(script);
         tokio::spawn(self.clone().at_work(call, answer.clone(), tell, stopped));
         Ok((receipt, told))

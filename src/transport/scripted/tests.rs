@@ -16,7 +16,12 @@ fn target(name: &str) -> Target {
 }
 
 fn look(text: &str) -> Look {
-    Look { probe: Probe::Run(Command::shell(text)), timeout: Period::seconds(60), cancel: CancellationToken::new() }
+    Look {
+        name: "look".to_owned(),
+        probe: Probe::Run(Command::shell(text)),
+        timeout: Period::seconds(60),
+        cancel: CancellationToken::new(),
+    }
 }
 
 fn act(step: &str, text: &str) -> Act {
