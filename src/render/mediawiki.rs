@@ -220,8 +220,12 @@ fn link(to: &To, text: &str) -> String {
 fn anchor(heading: &str) -> String {
     let heading = neutralise(heading);
     let mut out = String::new();
-    for c in heading.split_whitespace().collect::<Vec<_>>().join("_").chars() {
-        if "[]{}|<>#&'%~".contains(c) {
+    let chars: Vec<char> = heading.split_whitespace().collect::<Vec<_>>().join("_").chars().collect();
+    for (at, &c) in chars.iter().enumerate() {
+        // a magic word is obeyed in a link's address, too
+        let magic =
+            c == '_' && (chars.get(at + 1) == Some(&'_') || at.checked_sub(1).is_some_and(|at| chars[at] == '_'));
+        if magic || "[]{}|<>#&'%~".contains(c) {
             let _ = write!(out, "&#{};", u32::from(c));
         } else {
             out.push(c);
