@@ -36,6 +36,8 @@ const SUBCOMMANDS: &[&[&str]] = &[
     &["check"],
     &["docs"],
     &["docs", "render"],
+    &["docs", "publish"],
+    &["docs", "drift"],
     &["hosts"],
     &["locks"],
     &["locks", "break"],

@@ -84,3 +84,52 @@ impl fmt::Display for Address {
         write!(f, "{}api.php", self.base())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wiki_goes_by_any_of_its_addresses() {
+        for (text, api) in [
+            ("https://wiki.example.org/w/api.php", "https://wiki.example.org/w/api.php"),
+            ("https://wiki.example.org/w/", "https://wiki.example.org/w/api.php"),
+            ("https://wiki.example.org/w", "https://wiki.example.org/w/api.php"),
+            (" https://wiki.example.org ", "https://wiki.example.org/api.php"),
+            ("https://wiki.example.org/wiki/index.php/Production_Notes", "https://wiki.example.org/wiki/api.php"),
+            ("https://wiki.example.org:8443/index.php?title=A&action=edit", "https://wiki.example.org:8443/api.php"),
+            ("http://[::1]:8080/", "http://[::1]:8080/api.php"),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().to_string(), api, "{text}");
+        }
+        for bad in
+            ["", "wiki.example.org", "ftp://wiki.example.org/", "https://", "https://bot:secret@wiki.example.org/"]
+        {
+            let error = Address::parse(bad).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_goes_nowhere_in_the_clear() {
+        for (text, private) in [
+            ("https://wiki.example.org/", true),
+            ("http://127.0.0.1:8080/", true),
+            ("http://localhost/", true),
+            ("http://[::1]/", true),
+            ("http://wiki.example.org/", false),
+            ("http://10.0.0.1/", false),
+            ("http://127.0.0.1.example.org/", false),
+            ("http://localhost.example.org/", false),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().is_private(), private, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_an_address_whatever_its_title() {
+        let address = Address::parse("https://wiki.example.org/w/api.php").unwrap();
+        assert_eq!(address.page("Runbook:a b/c"), "https://wiki.example.org/w/index.php?title=Runbook:a_b/c");
+        assert_eq!(address.page("é&?#"), "https://wiki.example.org/w/index.php?title=%C3%A9%26%3F%23");
+    }
+}

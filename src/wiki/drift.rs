@@ -122,7 +122,9 @@ async fn of_page(wiki: &mut Wiki, page: &Page, standing: &Standing) -> Result<Op
     };
     match (judge(page, standing), standing) {
         (Judged::Current, _) => return Ok(None),
-        (Judged::Missing, _) => {}
+        // what is judged to be behind, edited or foreign is there
+        (Judged::Missing, _)
+        | (Judged::Behind | Judged::Edited | Judged::Foreign, Standing::Missing | Standing::NoTitle(_)) => {}
         (Judged::NoTitle { why }, _) => {
             drift.kind = DriftKind::NoTitle;
             drift.note = why;
@@ -136,19 +138,16 @@ async fn of_page(wiki: &mut Wiki, page: &Page, standing: &Standing) -> Result<Op
             drift.diff =
                 unified(&said_by(&revision.text), &said(&page.text), "as it stands in the wiki", "as the book says");
         }
-        (Judged::Edited | Judged::Foreign, Standing::Page(revision)) => match change(wiki, page, revision).await? {
-            Some(change) => {
+        (Judged::Edited | Judged::Foreign, Standing::Page(revision)) => {
+            if let Some(change) = change(wiki, page, revision).await? {
                 drift.kind = DriftKind::Edited;
                 drift.diff.clone_from(&change.diff);
                 drift.change = Some(change);
-            }
-            None => {
+            } else {
                 drift.kind = DriftKind::Foreign;
                 drift.note = format!("written by {}", revision.by);
             }
-        },
-        // a page that is judged so is there
-        (Judged::Behind | Judged::Edited | Judged::Foreign, Standing::Missing | Standing::NoTitle(_)) => {}
+        }
     }
     Ok(Some(drift))
 }

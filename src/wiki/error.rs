@@ -55,7 +55,7 @@ pub enum WikiError {
         what: String,
     },
     /// It asked to wait, longer than we do.
-    #[error("the wiki is busy: {why}{}", waited(.told))]
+    #[error("the wiki is busy: {why}{}", waited(.told.as_ref()))]
     Busy {
         /// What it said last.
         why: String,
@@ -106,8 +106,8 @@ pub enum WikiError {
     Answer(String),
 }
 
-fn waited(told: &Option<Duration>) -> String {
-    told.map(|told| format!("; it wants to be left alone for {}", Period::new(told))).unwrap_or_default()
+fn waited(told: Option<&Duration>) -> String {
+    told.map(|told| format!("; it wants to be left alone for {}", Period::new(*told))).unwrap_or_default()
 }
 
 impl WikiError {

@@ -102,3 +102,29 @@ pub(super) async fn change(wiki: &mut Wiki, page: &Page, current: &Revision) -> 
     let diff = unified(&said(&page.text), &now, "as the book says", "as it stands in the wiki");
     Ok(Some(Change { revision: current.id, edits: vec![told(current)], diff, is_known: false }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(text: &str) -> Page {
+        let name = "a".to_owned();
+        Page { name, file: "a.yaml".to_owned(), title: "A".to_owned(), text: text.to_owned(), last_run: None }
+    }
+
+    #[test]
+    fn a_page_is_judged_by_what_it_remembers() {
+        let stands = |text: String| Standing::Page(Revision { id: 7, text, ..Revision::default() });
+        let (old, new) = (page("Old words."), page("New words."));
+        assert_eq!(judge(&new, &Standing::Missing), Judged::Missing);
+        assert_eq!(judge(&new, &stands(new.whole(None))), Judged::Current);
+        assert_eq!(judge(&new, &stands(old.whole(None))), Judged::Behind);
+        assert_eq!(judge(&new, &stands(old.whole(None).replace("words", "wards"))), Judged::Edited);
+        assert_eq!(judge(&new, &stands("New words.".to_owned())), Judged::Foreign);
+        // somebody made the book's own change by hand: nothing of theirs would be lost
+        assert_eq!(judge(&new, &stands(old.whole(None).replace("Old", "New"))), Judged::Behind);
+        let other = Page { name: "b".to_owned(), ..new.clone() };
+        assert_eq!(judge(&other, &stands(new.whole(None))), Judged::Taken { by: "a".to_owned() });
+        assert!(is_intact(&old.whole(None), "a") && !is_intact(&old.whole(None), "b") && !is_intact("Old words.", "a"));
+    }
+}

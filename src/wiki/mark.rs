@@ -149,3 +149,67 @@ pub(super) fn clean(text: &str) -> String {
     });
     kept.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(text: &str, last_run: Option<&str>) -> Page {
+        Page {
+            name: "restart-jobs".to_owned(),
+            file: "restart-jobs.yaml".to_owned(),
+            title: "Runbook:restart-jobs".to_owned(),
+            text: text.to_owned(),
+            last_run: last_run.map(|at| at.parse().unwrap()),
+        }
+    }
+
+    fn boxed(inner: &str) -> String {
+        format!("Lead.\n\n{BOX}\n{inner}\n{BOX_ENDS}\n\n== Steps ==\n")
+    }
+
+    #[test]
+    fn what_is_published_is_read_again() {
+        let page = page(&boxed("by mark"), Some("2026-11-23T03:15:00Z"));
+        let whole = page.whole(None);
+        let (mark, rest) = Mark::read(&whole).unwrap();
+        assert_eq!((mark.name.as_str(), &mark.digest, mark.last_run), ("restart-jobs", &page.digest(), page.last_run));
+        assert_eq!(digest(&rest), mark.digest);
+        assert_eq!(rest, page.text.trim_end());
+        // whatever the wiki does to a text by itself makes no edit of it
+        assert_eq!(digest(&rest.replace('\n', "\r\n")), mark.digest);
+        assert_eq!(digest(&format!("{rest}\n \n")), mark.digest);
+        assert_ne!(digest(&rest.replace("Lead", "Led")), mark.digest);
+        assert_ne!(digest(&format!("x{rest}")), mark.digest);
+    }
+
+    #[test]
+    fn the_box_is_no_part_of_the_digest_and_never_goes_back_in_time() {
+        let (older, newer) = ("2026-11-01T00:00:00Z", "2026-11-23T03:15:00Z");
+        let old = page(&boxed("by mark"), Some(older));
+        let new = page(&boxed("by denise"), Some(newer));
+        assert_eq!(old.digest(), new.digest());
+        assert_eq!(old.digest(), page("Lead.\n\n== Steps ==\n", None).digest());
+        let stands = new.whole(None);
+        for page in [&old, &page(&boxed("no run"), None)] {
+            assert_eq!(page.refreshed(&stands), None);
+            let (mark, rest) = Mark::read(&page.whole(Some(&stands))).unwrap();
+            assert!(rest.contains("by denise") && !rest.contains("by mark"), "{rest}");
+            assert_eq!(mark.last_run, new.last_run);
+        }
+        let refreshed = new.refreshed(&old.whole(None)).unwrap();
+        assert_eq!(refreshed, stands);
+        assert_eq!(new.refreshed(&stands), None);
+    }
+
+    #[test]
+    fn only_a_whole_mark_is_one() {
+        let whole = page("Lead.", None).whole(None);
+        assert!(Mark::read(&whole.replace("sha256:", "sha256:x")).is_none());
+        assert!(Mark::read(&whole.replace("-->", "--")).is_none());
+        assert!(Mark::read("Lead.").is_none());
+        // where it stands does not matter, what stands around it does
+        let (mark, rest) = Mark::read(&format!("Above.\n{whole}")).unwrap();
+        assert_ne!(digest(&rest), mark.digest);
+    }
+}

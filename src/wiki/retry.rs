@@ -14,7 +14,7 @@ const PAUSES: [Duration; 7] = [
 ];
 
 /// The longest pause that is made because the wiki asks for it.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// What is left of the patience with one request.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(pauses, PAUSES);
         let mut patience = Patience::default();
         assert_eq!(std::iter::from_fn(|| patience.next(Some(Duration::from_secs(5)))).count(), PAUSES.len());
-        assert_eq!(Patience::default().next(Some(Duration::from_secs(3600))), None);
+        assert_eq!(Patience::default().next(Some(Duration::from_hours(1))), None);
         assert_eq!(Patience::default().next(Some(Duration::ZERO)), Some(PAUSES[0]));
     }
 }
