@@ -168,8 +168,3 @@ fn every_runbook_has_scenarios() {
         source.names().iter().filter(|name| !with.contains(name) && !WITHOUT.contains(&name.as_str())).collect();
     assert!(without.is_empty(), "write runbooks/tests/NAME.yaml for {without:?}");
 }
-
-#[test]
-fn all_scenarios_of_the_book_go_as_they_must() {
-    Book::own().goes_well();
-}
