@@ -26,7 +26,7 @@ use crate::transport::Scripted;
 use crate::vocab::{Clock, HostName, Period, RunId, StepId};
 
 /// Longer than a run goes on by itself.
-const FOREVER: Duration = Duration::from_hours(24 * 30);
+const FOREVER: Duration = Duration::from_hours(24 * 7);
 
 /// Who plays, and on what.
 #[derive(Clone, Copy)]
