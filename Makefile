@@ -5,7 +5,7 @@
 # what the tests and the lab need beyond Rust; nothing is installed that is there
 NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox gcc g++ libc6-dev \
 	gearman-server gearman-job-server libgearman-client-perl memcached libcache-memcached-perl \
-	mariadb-server libtheschwartz-perl python3-venv
+	mariadb-server libtheschwartz-perl postfix postfix-mysql postfix-pcre python3-venv
 
 demo: needs
 	cargo build --release

@@ -21,6 +21,8 @@ mod contention;
 mod crash;
 #[path = "fleet/cut_off.rs"]
 mod cut_off;
+#[path = "fleet/databases.rs"]
+mod databases;
 #[path = "fleet/ddlockd.rs"]
 mod ddlockd;
 #[path = "fleet/failures.rs"]
@@ -35,6 +37,8 @@ mod hostile;
 mod interruption;
 #[path = "fleet/locks.rs"]
 mod locks;
+#[path = "fleet/mail.rs"]
+mod mail;
 #[path = "fleet/memcached.rs"]
 mod memcached;
 #[path = "fleet/questions.rs"]
@@ -51,11 +55,17 @@ mod restart_webs;
 mod schwartz;
 #[path = "fleet/secrets.rs"]
 mod secrets;
+#[path = "fleet/ses.rs"]
+mod ses;
 #[path = "fleet/state.rs"]
 mod state;
 #[path = "fleet/steps.rs"]
 mod steps;
+#[path = "fleet/traffic.rs"]
+mod traffic;
 #[path = "fleet/truth.rs"]
 mod truth;
+#[path = "fleet/webs.rs"]
+mod webs;
 #[path = "fleet/workers.rs"]
 mod workers;

@@ -7,7 +7,7 @@ use crate::engine::rehearse::{DeedSeen, Planned, UnitSeen};
 use crate::plan::{LeafKind, Plan};
 use crate::report::{Data, Role, Styles, fold_hosts, observed};
 use crate::vocab::neutral::{neutralise, one_line};
-use crate::vocab::{HostName, Period};
+use crate::vocab::{HostName, Observation, Period, StepId};
 
 /// The plan in a few lines, in front of the question whether to start; the run's own title stands above it.
 pub(super) fn short(plan: &Plan) -> String {
@@ -98,7 +98,7 @@ pub(super) fn rehearsal(plan: &Plan, seen: &Rehearsal, styles: &Styles, data: &D
     }
     for (index, unit) in seen.units.iter().enumerate() {
         let _ = writeln!(out, "\n{}", head(&format!("{}. {}", index + 1, unit.name)));
-        self::unit(&mut out, unit, styles, data);
+        self::unit(&mut out, plan, unit, styles, data);
     }
     if !plan.checks.is_empty() {
         let _ = writeln!(out, "\n{}", head("At the end"));
@@ -115,15 +115,15 @@ pub(super) fn rehearsal(plan: &Plan, seen: &Rehearsal, styles: &Styles, data: &D
     out
 }
 
-fn unit(out: &mut String, unit: &UnitSeen, styles: &Styles, data: &Data) {
+fn unit(out: &mut String, plan: &Plan, unit: &UnitSeen, styles: &Styles, data: &Data) {
     if unit.batches.len() > 1 || unit.max_failures > 0 {
         let batches: Vec<String> = unit.batches.iter().map(|batch| fold_hosts(batch.iter())).collect();
         let pause = if unit.pause > Period::ZERO { format!(", {} between", unit.pause) } else { String::new() };
         let _ = writeln!(
             out,
-            "  in {} batches{pause}, {} failures allowed: {}",
-            unit.batches.len(),
-            unit.max_failures,
+            "  in {}{pause}, {} allowed: {}",
+            if unit.batches.len() == 1 { "1 batch".to_owned() } else { format!("{} batches", unit.batches.len()) },
+            if unit.max_failures == 1 { "1 failure".to_owned() } else { format!("{} failures", unit.max_failures) },
             batches.join(" | ")
         );
     }
@@ -135,19 +135,27 @@ fn unit(out: &mut String, unit: &UnitSeen, styles: &Styles, data: &Data) {
             let _ = writeln!(out, "    {} {host}: {why}", styles.paint(Role::Failed, "✗"));
         }
     }
-    let looks: Vec<_> = unit
-        .deeds
-        .iter()
-        .filter_map(|deed| match &deed.what {
-            Planned::Look(_, Some(observation)) => Some(&**observation),
-            _ => None,
-        })
-        .collect();
     for deed in &unit.deeds {
         self::deed(out, deed, styles);
     }
-    if !looks.is_empty() {
-        let table = observed::table(looks, &[]);
+    // what each step saw is a table of its own: two probes of a block have little in common
+    let mut looks: Vec<(&StepId, Vec<&Observation>)> = Vec::new();
+    for deed in &unit.deeds {
+        let Planned::Look(_, Some(observation)) = &deed.what else { continue };
+        match looks.iter_mut().find(|(step, _)| **step == deed.step) {
+            Some((_, seen)) => seen.push(observation),
+            None => looks.push((&deed.step, vec![observation])),
+        }
+    }
+    for (step, seen) in &looks {
+        if looks.len() > 1 {
+            let _ = writeln!(out, "    {step}:");
+        }
+        let show = plan.leaf(step).and_then(|(_, leaf)| match &leaf.kind {
+            LeafKind::Look { probe, .. } => Some(probe.show.as_slice()),
+            LeafKind::Action(_) | LeafKind::Checks => None,
+        });
+        let table = observed::table(seen.iter().copied(), show.unwrap_or_default());
         for line in table.shown(data.fit(), styles).lines() {
             let _ = writeln!(out, "    {line}");
         }

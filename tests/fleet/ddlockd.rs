@@ -15,8 +15,9 @@ fn ask(lab: &Lab, host: &str, command: &str) -> String {
 /// The book, less patient with what will not come.
 fn hasty(lab: &Lab) -> Program {
     Program::on(lab).with_changes(&[
-        ("start-ddlockd.yaml", "within: 15s", "within: 500ms"),
-        ("book.yaml", "timeout: 3s", "timeout: 500ms"),
+        ("start-ddlockd.yaml", "within: 15s", "within: 1s"),
+        ("book.yaml", "timeout: 3s", "timeout: 700ms"),
+        ("ddlockd/locks", "alarm 5", "alarm 1"),
     ])
 }
 

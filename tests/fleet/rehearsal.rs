@@ -23,7 +23,13 @@ const GIVEN: [(&str, &[&str]); 1] = [("schwartz-release-import", &["42"])];
 
 /// Everything that a host shows of itself.
 fn all(lab: &Lab) -> BTreeMap<&'static str, (Vec<String>, String)> {
-    HOSTS.into_iter().map(|host| (host, (lab.processes(host), lab.files(host)))).collect()
+    // postfix logs that it was asked how it is
+    let counts = |line: &&str| !line.starts_with("/var/log/syslog ");
+    let files = |host| match host {
+        "dfw-mail01" => lab.files(host).lines().filter(counts).collect::<Vec<_>>().join("\n"),
+        _ => lab.files(host),
+    };
+    HOSTS.into_iter().map(|host| (host, (lab.processes(host), files(host)))).collect()
 }
 
 #[track_caller]

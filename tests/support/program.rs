@@ -89,6 +89,21 @@ impl Program {
         self.inventories.push(path);
     }
 
+    /// With what a service of the lab lays over the inventory; the service is up already.
+    pub fn with_service(mut self, lab: &Lab, name: &str) -> Self {
+        self.inventories.push(lab.dir().join(format!("{name}.yaml")));
+        self
+    }
+
+    /// A runbook of the project with some of its text changed: each change is there to be made.
+    pub fn changed(runbook: &str, changes: &[(&str, &str)]) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks").join(format!("{runbook}.yaml"));
+        changes.iter().fold(std::fs::read_to_string(path).unwrap(), |text, (from, to)| {
+            assert!(text.contains(from), "{runbook}: `{from}`");
+            text.replace(from, to)
+        })
+    }
+
     /// With a variable in its environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));

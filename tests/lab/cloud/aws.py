@@ -45,6 +45,7 @@ FIRST = {
     "settling": 0,              # the same, from then on until its status is available
     "invalidation": 0,          # descriptions of an invalidation until it is Completed; -1: never
     "meddle": 0,                # how many times someone else changes the IP set just before an update
+    "lost": 0,                  # how many updates of the IP set are done, and answered with an error
     "throttle": {},             # action: how many times it is refused, -1: always
     "health": {},               # host: [state, reason] of its target
     "sampled": [],              # what the web ACL has seen: [action, address, uri]
@@ -115,22 +116,21 @@ def health_for(group, target, ec2):
 FakeTargetGroup.health_for = health_for
 
 
-def looked_at(invalidation):
-    if not hasattr(invalidation, "left"):
-        invalidation.left = state["invalidation"]
-    return invalidation
-
-
 def invalidation_status(self):
     """moto says COMPLETED; the real service says InProgress, then Completed."""
     if state["invalidation"] == 0:
         return "COMPLETED"
-    looked_at(self)
-    if self.left == 0:
-        return "Completed"
-    if self.left > 0:
-        self.left -= 1
-    return "InProgress"
+    if not hasattr(self, "left"):
+        self.left = state["invalidation"]
+    return "InProgress" if self.left else "Completed"
+
+
+def invalidated():
+    """One more look at the invalidations."""
+    for made in cloudfront_backends[DEFAULT_ACCOUNT_ID]["aws"].invalidations.values():
+        for one in made:
+            if getattr(one, "left", 0) > 0:
+                one.left -= 1
 
 
 Invalidation.status = property(invalidation_status, lambda self, value: None)
@@ -241,6 +241,8 @@ def answer(environ, body):
         return 200, "text/xml", query_reply(action, statistics())
     if action == "DescribeDBClusters":
         described()
+    if action == "GetInvalidation":
+        invalidated()
     if service == "wafv2":
         asked = json.loads(body or b"{}")
         if asked.get("Scope") == "CLOUDFRONT" and region != REGION:
@@ -277,7 +279,11 @@ class Front:
         import io
         environ["wsgi.input"] = io.BytesIO(body)
         with lock:
-            return self.moto(environ, start)
+            done = self.moto(environ, start)
+            if state["lost"] and environ.get("HTTP_X_AMZ_TARGET", "").endswith("UpdateIPSet"):
+                state["lost"] -= 1
+                return reply(start, 500, "application/x-amz-json-1.1", '{"__type": "WAFInternalErrorException"}')
+            return done
 
 
 def reply(start, status, kind, text):
