@@ -83,9 +83,8 @@ pub(super) fn test(global: &Global, args: &Args) -> Result<u8, CliError> {
 
 /// Prints scenarios of a past run.
 fn record(global: &Global, run: &str) -> Result<u8, CliError> {
-    let store = context::store_to_read(global)?.ok_or_else(|| {
-        CliError::usage("there are no runs").hint("`--state-dir DIR` says where they are kept")
-    })?;
+    let store = context::store_to_read(global)?
+        .ok_or_else(|| CliError::usage("there are no runs").hint("`--state-dir DIR` says where they are kept"))?;
     let id = find(&store, run)?;
     let replay = store.read(&id)?;
     sound(&replay, &id)?;
@@ -101,11 +100,8 @@ fn record(global: &Global, run: &str) -> Result<u8, CliError> {
         }
     }
     let params = bind::bind(&runbook.params, &given, &context.inventory)?;
-    let run = RunFacts {
-        operator: opened.operator.name.clone(),
-        reason: opened.reason.clone(),
-        emergency: opened.emergency,
-    };
+    let run =
+        RunFacts { operator: opened.operator.name.clone(), reason: opened.reason.clone(), emergency: opened.emergency };
     let making = Making { inventory: &context.inventory, params, limit: opened.limit.clone(), run };
     let plan = Plan::make(&runbook, making)?;
     let records: Vec<_> = replay.records.into_iter().map(|record| (record.at, record.event)).collect();

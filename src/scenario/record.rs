@@ -58,7 +58,10 @@ impl Recording<'_> {
         let file = File { runbook: opened.runbook.clone(), scenarios: vec![scenario] };
         let text = serde_yaml::to_string(&file).map_err(|error| RecordingError::Yaml(error.to_string()))?;
         let mut head = "# yaml-language-server: $schema=../../schemas/scenario.schema.json\n".to_owned();
-        head.push_str(&format!("# Recorded from the run {}: give it a name, and take out what does not matter.\n", opened.run));
+        head.push_str(&format!(
+            "# Recorded from the run {}: give it a name, and take out what does not matter.\n",
+            opened.run
+        ));
         if opened.plan != self.plan.digest {
             head.push_str("# The plan is another now than it was then, or a secret is: look whether it still fits.\n");
         }
@@ -139,7 +142,9 @@ impl Recording<'_> {
                 Event::WarningAcknowledged { id, how: AckHow::Flag } => {
                     options.ack.insert(id.clone(), self.typed(id));
                 }
-                Event::PreconditionOverridden { id, how: OverrideHow::Override, .. } => options.overrides.push(id.clone()),
+                Event::PreconditionOverridden { id, how: OverrideHow::Override, .. } => {
+                    options.overrides.push(id.clone())
+                }
                 Event::WaitStarted { limit } => options.wait = Some(limit.to_string()),
                 Event::LockRefused { wait: Some(wait), .. } => options.wait_lock = Some(wait.to_string()),
                 Event::Chosen { reason, .. } if reason == "--retry" && !first => options.retry = true,
@@ -262,9 +267,10 @@ impl Recording<'_> {
             let single = groups.len() == 1;
             for (hosts, gives) in groups {
                 let on = hosts.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(":");
-                let is_look = self.plan.leaf(&StepId::new(name.as_str())).is_none_or(|(_, leaf)| {
-                    !matches!(leaf.kind, LeafKind::Action(_))
-                });
+                let is_look = self
+                    .plan
+                    .leaf(&StepId::new(name.as_str()))
+                    .is_none_or(|(_, leaf)| !matches!(leaf.kind, LeafKind::Action(_)));
                 let evidence = name.contains("/collect ") || name.ends_with("/undo");
                 answers.push(Answering {
                     to: Some(name.clone()),
@@ -359,7 +365,10 @@ fn played_times<'a>(part: &Part<'a>) -> Vec<(Period, &'a Event)> {
         if counts || gap.as_secs() >= 2 {
             played += gap;
         }
-        times.push((Period::new(std::time::Duration::from_millis(u64::try_from(played.as_millis()).unwrap_or(0))), event));
+        times.push((
+            Period::new(std::time::Duration::from_millis(u64::try_from(played.as_millis()).unwrap_or(0))),
+            event,
+        ));
     }
     times
 }

@@ -63,10 +63,12 @@ impl<'a> Taken<'a> {
         let held = |(host, (by, since, until)): (&HostName, &(String, Timestamp, Option<Timestamp>))| Locked {
             on: host.to_string(),
             by: by.clone(),
-            r#for: until.map_or(forever, |until| {
-                let passed = std::time::Duration::try_from(until.duration_since(*since)).unwrap_or_default();
-                Period::seconds(passed.as_secs())
-            }).to_string(),
+            r#for: until
+                .map_or(forever, |until| {
+                    let passed = std::time::Duration::try_from(until.duration_since(*since)).unwrap_or_default();
+                    Period::seconds(passed.as_secs())
+                })
+                .to_string(),
         };
         self.locked.iter().map(held).collect()
     }
@@ -221,10 +223,12 @@ impl<'a> Taken<'a> {
                     NoReply::Closed => give_of("closed", detail),
                     NoReply::Prohibited => give_of("prohibited", detail),
                     NoReply::NoRoute => give_of("no-route", detail),
-                    NoReply::Protocol => match detail.as_deref().and_then(|said| said.strip_prefix("did not start: ")) {
-                        Some(why) => give_of("not-started", Some(why.to_owned())),
-                        None => give_of("protocol", detail),
-                    },
+                    NoReply::Protocol => {
+                        match detail.as_deref().and_then(|said| said.strip_prefix("did not start: ")) {
+                            Some(why) => give_of("not-started", Some(why.to_owned())),
+                            None => give_of("protocol", detail),
+                        }
+                    }
                     NoReply::Interrupted => return None,
                 });
             }

@@ -137,8 +137,7 @@ impl Ready {
             }
         }
         let params = bind::bind(&self.runbook.params, &given, &self.suite.inventory).unwrap();
-        let run =
-            RunFacts { operator: String::new(), reason: opened.reason.clone(), emergency: opened.emergency };
+        let run = RunFacts { operator: String::new(), reason: opened.reason.clone(), emergency: opened.emergency };
         let limit = scenario.limit.clone();
         let plan = Plan::make(&self.runbook, Making { inventory: &self.suite.inventory, params, limit, run }).unwrap();
         let whole = |output: &Output| match &output.stored {

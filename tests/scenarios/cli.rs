@@ -62,7 +62,12 @@ fn what_is_not_there_is_said() {
 fn a_file_with_faults_is_refused_here_and_by_check() {
     let program = program(&WELL.replace("outcomes: { act: ok }", "outcomes: { atc: ok }"));
     for command in [&["test"][..], &["check"], &["check", "t"]] {
-        program.run(command).exits(2).says("the runbook has no step `atc`").says("did you mean `act`?").says("t.yaml:4");
+        program
+            .run(command)
+            .exits(2)
+            .says("the runbook has no step `atc`")
+            .says("did you mean `act`?")
+            .says("t.yaml:4");
     }
     program.run(["check", "other"]).exits(0);
 }
