@@ -9,7 +9,6 @@ use crate::model::scenario::{Addressee, After, Answered, Answering, Give, LockHe
 use crate::plan::Plan;
 use crate::transport::scripted::{Answer, Call, Kind, Matcher, Pace, Rule, When};
 use crate::transport::{Fault, Scripted};
-use crate::vocab::quote::shell_word;
 use crate::vocab::{Holder, RunId};
 
 /// Longer than any scenario: what never ends by itself.
@@ -90,12 +89,28 @@ pub(super) fn fleet(locked: &[LockHeld], run: &RunId) -> Scripted {
     locked.iter().fold(Scripted::new(), holds)
 }
 
-/// What is wrong with a call that no answer is for, and the entry that would be.
-pub(super) fn unanswered(call: &Call) -> Difference {
-    let (name, does) = match (&call.kind, &call.name, &call.step) {
-        (_, Some(name), _) => (name.clone(), "is asked by"),
-        (_, None, Some(step)) => (step.to_string(), "is given the action of"),
-        (_, None, None) => (call.text.clone(), "is asked"),
+/// What is wrong with calls that no answer is for, and the entries that would be: one for all hosts of the same call.
+pub(super) fn unanswered(calls: &[Call]) -> Vec<Difference> {
+    let mut kinds: Vec<(&Call, Vec<&str>)> = Vec::new();
+    let same = |one: &Call, other: &Call| {
+        (one.kind, &one.name, &one.step) == (other.kind, &other.name, &other.step)
+            && (one.name.is_some() || one.step.is_some() || one.text == other.text)
+    };
+    for call in calls {
+        match kinds.iter_mut().find(|(known, _)| same(known, call)) {
+            Some((_, hosts)) if hosts.contains(&call.host.as_str()) => {}
+            Some((_, hosts)) => hosts.push(call.host.as_str()),
+            None => kinds.push((call, vec![call.host.as_str()])),
+        }
+    }
+    kinds.iter().map(|(call, hosts)| no_answer(call, hosts)).collect()
+}
+
+fn no_answer(call: &Call, hosts: &[&str]) -> Difference {
+    let name = match (&call.name, &call.step) {
+        (Some(name), _) => name.clone(),
+        (None, Some(step)) => step.to_string(),
+        (None, None) => call.text.clone(),
     };
     let gives = match call.kind {
         Kind::Send => "{ status: 200 }",
@@ -104,9 +119,9 @@ pub(super) fn unanswered(call: &Call) -> Difference {
         Kind::Look => "{ stdout: … }",
         Kind::Act | Kind::Ping | Kind::Tidy | Kind::Ask | Kind::Receipts | Kind::Lock | Kind::Unlock => "{ exit: 0 }",
     };
-    let on = shell_word(call.host.as_str());
     let command = call.text.lines().next().unwrap_or_default();
     let more = if call.text.lines().count() > 1 { " …" } else { "" };
-    Difference::new("no answer", "", format!("{} {does} `{name}`: {command}{more}", call.host))
-        .hint(format!("- {{ to: {name}, on: {on}, gives: {gives} }}"))
+    let was = format!("`{name}` on {} is for no entry: {command}{more}", hosts.join(", "));
+    Difference::new("no answer", "", was)
+        .hint(format!("- {{ to: {name}, on: \"{}\", gives: {gives} }}", hosts.join(":")))
 }

@@ -131,25 +131,30 @@ impl<'a> World<'a> {
     async fn play(mut self) -> Played {
         let mut differences = Vec::new();
         let mut told = Vec::new();
-        let mut unanswered = 0;
+        let mut whole = true;
         for (index, stretch) in self.scenario.stretches.iter().enumerate() {
             tokio::time::sleep(stretch.later.get()).await;
             let came = self.stretch(index, stretch).await;
-            let mut found: Vec<Difference> =
-                self.fleet.unanswered()[unanswered..].iter().map(fleet::unanswered).collect();
-            unanswered += found.len();
-            found.dedup();
-            found.extend(judge(stretch, &came));
+            // what came of a run that was not answered says nothing
+            let mut found = fleet::unanswered(&self.fleet.unanswered());
+            let lost = !found.is_empty();
+            if !lost {
+                found = judge(stretch, &came);
+            }
             differences.extend(found.into_iter().map(|found| Difference { stretch: index + 1, ..found }));
             told.push(came.told);
-            if matches!(came.end, End::Never | End::Broken(_)) {
+            whole = !lost && !matches!(came.end, End::Never | End::Broken(_));
+            if !whole {
                 break;
             }
         }
         let own = self.stage.suite.answers.len();
         let used = (0..own).map(|index| self.rules.get(index).is_some_and(|(rule, _)| self.fleet.used(*rule) > 0));
         let used = used.collect();
-        differences.extend(self.rules.iter().skip(own).filter_map(|(rule, answering)| self.unused(*rule, answering)));
+        if whole {
+            let rest = self.rules.iter().skip(own);
+            differences.extend(rest.filter_map(|(rule, answering)| self.unused(*rule, answering)));
+        }
         Played { differences, told, used, log: self.log }
     }
 

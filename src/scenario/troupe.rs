@@ -64,8 +64,8 @@ pub fn play_all(stages: &[Stage<'_>], wanted: &(dyn Fn(&Stage<'_>, &Scenario) ->
         all[file].outcomes.push(outcome);
     }
     for (stage, played) in stages.iter().zip(&mut all) {
-        // a file that was played in part says nothing of answers that are for the rest
-        if played.outcomes.len() == stage.suite.scenarios.len() {
+        // a file that was played in part, or went another way, says nothing of answers that are for the rest
+        if played.outcomes.len() == stage.suite.scenarios.len() && played.is_well() {
             played.differences = unused(stage, &played.outcomes);
         }
     }

@@ -51,8 +51,9 @@ impl Program {
         std::fs::create_dir_all(&book).unwrap();
         for entry in std::fs::read_dir(&own).unwrap() {
             let path = entry.unwrap().path();
-            // the runbooks stay behind: a test is about the one it brings
-            if path.is_dir() || path.ends_with("inventory.yaml") || path.ends_with("book.yaml") {
+            // the runbooks and their scenarios stay behind: a test is about the one it brings
+            let scripts = path.is_dir() && !path.ends_with("tests");
+            if scripts || path.ends_with("inventory.yaml") || path.ends_with("book.yaml") {
                 assert!(Command::new("cp").arg("-R").arg(&path).arg(&book).status().unwrap().success());
             }
         }
