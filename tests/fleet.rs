@@ -43,6 +43,8 @@ mod mail;
 mod memcached;
 #[path = "fleet/questions.rs"]
 mod questions;
+#[path = "fleet/recorded.rs"]
+mod recorded;
 #[path = "fleet/rehearsal.rs"]
 mod rehearsal;
 #[path = "fleet/restart_jobs.rs"]

@@ -1,4 +1,5 @@
-//! The readers of YAML: whatever stands in a runbook, a book or an inventory, what is wrong with it is told at its place.
+//! The readers of YAML: whatever stands in a runbook, a book, an inventory or a file of scenarios, what is wrong with it is told
+//! at its place.
 
 #![no_main]
 
@@ -45,6 +46,18 @@ fuzz_target!(|bytes: &[u8]| {
             let source = BookSource::open(dir.path()).expect("a book");
             fs::remove_file(path).expect("it is there");
             told(&source.check(&["other"], &Default::default()));
+        }
+        b's' => {
+            let path = dir.path().join("tests/other.yaml");
+            fs::create_dir_all(dir.path().join("tests")).expect("a folder");
+            fs::write(&path, text).expect("a file");
+            let fleet = InventorySource::read(&[dir.path().join("inventory.yaml")]).expect("it is sound").inventory;
+            let found = BookSource::open(dir.path()).expect("a book").suite("other", &fleet);
+            fs::remove_file(path).expect("it is there");
+            if let Err(LoadError::Faults(faults)) = found {
+                assert!(faults.has_errors(), "refused without an error");
+                told(&faults);
+            }
         }
         _ => {
             let path = dir.path().join("mutant.yaml");

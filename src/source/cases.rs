@@ -129,9 +129,39 @@ fn every_fault_of_a_book_is_told_as_committed() {
     settled(&stale);
 }
 
+#[test]
+fn every_fault_of_scenarios_is_told_as_committed() {
+    let (book, fleet) = (BookSource::open(&dir("invalid-scenarios")).unwrap(), fleet("invalid-scenarios"));
+    let mut stale = Vec::new();
+    for name in book.suites() {
+        let Err(LoadError::Faults(found)) = book.suite(&name, &fleet) else { panic!("{name} has no fault") };
+        assert!(found.iter().all(|fault| fault.location().line > 0), "{name}: each has its place");
+        snapshot(&dir("invalid-scenarios").join("tests").join(format!("{name}.txt")), &found.render(false), &mut stale);
+    }
+    settled(&stale);
+    let all = book.check::<&str>(&[], &fleet);
+    let told = |code: &str| all.iter().any(|fault| fault.code == code);
+    assert!(told("unknown-runbook") && told("unknown-step"), "{}", all.render(false));
+}
+
 /// The file as another YAML reader sees it.
 fn foreign(path: &Path) -> Option<serde_json::Value> {
     serde_yaml::from_str(&std::fs::read_to_string(path).ok()?).ok()
+}
+
+#[test]
+fn the_scenarios_of_the_book_fit_their_schema() {
+    let validator = jsonschema::validator_for(&SchemaKind::Scenario.schema()).unwrap();
+    let book = BookSource::open(Path::new("runbooks")).unwrap();
+    assert!(!book.suites().is_empty());
+    for name in book.suites() {
+        let file = foreign(&book.suite_path(&name)).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&file).map(|error| format!("{name}: {}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{}", errors.join("\n"));
+    }
+    let wrong = serde_json::json!({ "scenarios": [{ "name": "x", "expect": { "outcomes": { "a": "fine" } } }] });
+    assert!(!validator.is_valid(&wrong));
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn differences_are_told_where_they_stand() {
 
 #[test]
 fn answers_that_no_scenario_needs_are_told_once_all_are_played() {
-    let program = program(&WELL.replace("answers: [{ to: act", "answers: [{ run: never, gives: {} }, { to: act"));
+    let program = program(&WELL.replacen("answers: [", "answers: [{ run: never, gives: {} }, ", 1));
     program.run(["test", "t/well"]).exits(0);
     let ran = program.run(["test"]);
     ran.exits(1).says("FAIL  t: the file's own answers").says("answer (run: never): no scenario is given it");

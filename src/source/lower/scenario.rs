@@ -227,7 +227,7 @@ impl Naming<'_> {
         }
         let (message, help) = match step {
             Some(Acts::Looks(probe)) => {
-                (format!("the step `{name}` looks with a probe of its own name"), format!("write `to: {probe}`"))
+                (format!("the step `{name}` looks with the probe `{probe}`"), format!("write `to: {probe}`"))
             }
             Some(Acts::Nowhere) => (
                 format!("no host answers the step `{name}`: a person does it, or it waits"),
@@ -414,7 +414,9 @@ impl Naming<'_> {
     /// Reports a name that is not there, with those that are.
     pub(super) fn unknown(&self, code: &'static str, span: &Span, what: &str, name: &str, known: &[&str]) {
         let found = self.cx.error(code, span, format!("{what} `{name}`"));
-        let help = match (nearest(name, known.iter().copied()), known) {
+        // an inner step by its own id alone
+        let inner = known.iter().find(|known| known.rsplit_once('/').is_some_and(|(_, own)| own == name)).copied();
+        let help = match (inner.or_else(|| nearest(name, known.iter().copied())), known) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, []) => "there is none".to_owned(),
             (None, known) => format!("there are: {}", known.join(", ")),
