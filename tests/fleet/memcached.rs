@@ -135,6 +135,14 @@ fn while_one_is_down_or_hangs_the_other_is_not_touched() {
     serving(&lab);
     let program = Program::on(&lab);
     program.run(["run", "memcache-stats", "200ms"]).exits(0).says("1.6.18").says("100");
+    lab.sh("dfw-memc02", "kill $(ps axww -o pid=,args= | awk '/readers of [m]emcached/ { print $1 }')");
+    // counters that are set back between two looks give no hit rate
+    let child = program.start(["run", "memcache-stats", "2s"]);
+    program.wait_for_journal(r#""observed":{"at":{"step":"servers","host":"dfw-memc02"}"#);
+    let looked_at = || lab.service("memcached", &["stats", "dfw-memc02"]).contains("STAT curr_connections 2\r\n");
+    program.wait_until("a first look", looked_at);
+    lab.service("memcached", &["recount", "dfw-memc02"]);
+    Ran::of(child.wait_with_output().unwrap()).exits(1).says("its counters were set back between two looks");
     lab.service("memcached", &["crash", "dfw-memc01"]);
     let before = pids(&lab);
     program.run(RESTART).exits(3).says("both-answer").says("Connection refused").says("Mend that one first");
