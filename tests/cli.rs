@@ -34,6 +34,7 @@ const SUBCOMMANDS: &[&[&str]] = &[
     &["resolve"],
     &["abandon"],
     &["check"],
+    &["test"],
     &["hosts"],
     &["locks"],
     &["locks", "break"],
