@@ -38,6 +38,7 @@ const SUBCOMMANDS: &[&[&str]] = &[
     &["docs", "render"],
     &["docs", "publish"],
     &["docs", "drift"],
+    &["test"],
     &["hosts"],
     &["locks"],
     &["locks", "break"],
