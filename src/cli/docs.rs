@@ -135,9 +135,8 @@ fn shelf(context: &Context, whole: bool) -> Result<Vec<Arc<Runbook>>, CliError> 
     if !whole {
         return Ok(runbooks.flatten().collect());
     }
-    let none: [&str; 0] = [];
     let mut errors = Diagnostics::new();
-    let found = context.source.check(&none, &context.inventory);
+    let found = context.source.check(context.source.names(), &context.inventory);
     errors.extend(found.iter().filter(|fault| fault.severity == Severity::Error).cloned());
     if !errors.is_empty() {
         return Err(CliError::faults(errors));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::document::{Block, Document, Inline, Page, To};
 use super::last_run::LastRun;
 use super::{mediawiki, notes, page, prose};
-use crate::model::{Book, Inventory, Runbook, Scope, System, Target, Template};
+use crate::model::{Book, Inventory, Runbook, Scope, StepKind, System, Target, Template};
 use crate::vocab::{HostName, Location, Period};
 
 /// A book, its runbooks and its fleet. Pages are made from nothing else: no file is read, no clock, no host.
@@ -19,9 +19,18 @@ pub struct Edition<'a> {
     /// Names and aliases.
     names: BTreeMap<&'a str, &'a Arc<Runbook>>,
     title: Option<Template>,
+    /// Pages and titles of the runbooks, and which others each runs: every page looks at those of all.
+    known: BTreeMap<&'a str, Known<'a>>,
     /// Hosts and patterns that were resolved before: pages ask for the same ones again and again.
     targets: RefCell<BTreeMap<HostName, Option<Arc<Target>>>>,
     selected: RefCell<BTreeMap<String, Option<Vec<HostName>>>>,
+}
+
+#[derive(Debug)]
+struct Known<'a> {
+    page: Page,
+    title: String,
+    parts: Vec<&'a str>,
 }
 
 impl<'a> Edition<'a> {
@@ -33,7 +42,22 @@ impl<'a> Edition<'a> {
         let nowhere = Location { file: "book.yaml".into(), line: 0, column: 0 };
         let title = book.wiki.get("title").map_or("Runbook:${{ name }}", String::as_str);
         let title = Template::parse(title, nowhere.clone(), &|_| nowhere.clone()).ok();
-        Self { book, inventory, runbooks, names, title, targets: RefCell::default(), selected: RefCell::default() }
+        let mut edition = Self {
+            book,
+            inventory,
+            runbooks,
+            names,
+            title,
+            known: BTreeMap::new(),
+            targets: RefCell::default(),
+            selected: RefCell::default(),
+        };
+        let known = |runbook: &'a Arc<Runbook>| {
+            let known = Known { page: edition.page(runbook), title: title_of(runbook), parts: parts(runbook) };
+            (runbook.name.as_str(), known)
+        };
+        edition.known = runbooks.iter().map(known).collect();
+        edition
     }
 
     /// The page of a runbook. Its last run is shown where it is known.
@@ -48,7 +72,10 @@ impl<'a> Edition<'a> {
 
     /// Where a runbook's page stands.
     pub fn page(&self, runbook: &Runbook) -> Page {
-        let scope = Scope::new().with("name", runbook.name.as_str().into()).with("title", title(runbook).into());
+        if let Some(known) = self.known.get(&*runbook.name) {
+            return known.page.clone();
+        }
+        let scope = Scope::new().with("name", runbook.name.as_str().into()).with("title", title_of(runbook).into());
         let wiki = self.title.as_ref().and_then(|title| title.text(&scope).ok());
         let wiki = wiki.unwrap_or_else(|| format!("Runbook:{}", runbook.name));
         Page { file: runbook.name.clone(), wiki: mediawiki::title_of(&wiki) }
@@ -70,6 +97,21 @@ impl<'a> Edition<'a> {
         self.book.stale_after
     }
 
+    /// A runbook's title without markup.
+    pub(super) fn title(&self, runbook: &Runbook) -> String {
+        self.known.get(&*runbook.name).map_or_else(|| title_of(runbook), |known| known.title.clone())
+    }
+
+    /// The names of the runbooks that a runbook runs.
+    pub(super) fn parts(&self, runbook: &'a Runbook) -> Vec<&'a str> {
+        self.known.get(&*runbook.name).map_or_else(|| parts(runbook), |known| known.parts.clone())
+    }
+
+    /// Whether a runbook of the edition runs this one.
+    pub(super) fn runs(&self, other: &Runbook, name: &str) -> bool {
+        self.known.get(&*other.name).is_some_and(|known| known.parts.contains(&name))
+    }
+
     pub(super) fn category(&self) -> Option<String> {
         self.book.wiki.get("category").cloned()
     }
@@ -85,7 +127,7 @@ impl<'a> Edition<'a> {
 
     /// A link to a runbook's page, by its title.
     pub(super) fn link(&self, runbook: &Runbook) -> Inline {
-        Inline::Link(To::Page(self.page(runbook), None), vec![Inline::text(title(runbook))])
+        Inline::Link(To::Page(self.page(runbook), None), vec![Inline::text(self.title(runbook))])
     }
 
     /// Prose of the book. A runbook's name in code is a link to its page, but on that page itself.
@@ -118,7 +160,14 @@ impl<'a> Edition<'a> {
     }
 }
 
-/// A runbook's title without markup.
-pub(super) fn title(runbook: &Runbook) -> String {
+fn title_of(runbook: &Runbook) -> String {
     prose::plain(&runbook.title)
+}
+
+fn parts(runbook: &Runbook) -> Vec<&str> {
+    let names = runbook.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Runbook { name, .. } => Some(name.as_str()),
+        StepKind::Action(_) | StepKind::Probe { .. } | StepKind::Block(_) => None,
+    });
+    names.collect()
 }

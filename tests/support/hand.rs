@@ -170,9 +170,10 @@ impl Person<'_> {
         // what is asked for is typed where it is asked for
         let typed: String = text
             .lines()
-            .map(|line| match line.starts_with("read -rsp ") {
-                true => format!("{line}\n{}\n", self.secret),
-                false => format!("{line}\n"),
+            .map(|line| {
+                let asked = line.starts_with("read -rsp ");
+                let answer = if asked { format!("{}\n", self.secret) } else { String::new() };
+                format!("{line}\n{answer}")
             })
             .collect();
         // a terminal's bash has a history, for which `!` means something
