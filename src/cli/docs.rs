@@ -18,6 +18,10 @@ use crate::vocab::{Clock as _, Period, SystemClock};
 
 /// Make pages of the runbooks: for the wiki, for a folder, for a browser
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  runbook docs render restart-jobs     one page, as Markdown
+  runbook docs render --site public    a site to read in a browser")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
