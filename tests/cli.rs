@@ -36,6 +36,7 @@ const SUBCOMMANDS: &[&[&str]] = &[
     &["check"],
     &["docs"],
     &["docs", "render"],
+    &["test"],
     &["hosts"],
     &["locks"],
     &["locks", "break"],

@@ -35,7 +35,7 @@ impl Judge<'_> {
             (End::Status(0) | End::Crash, None) | (End::Crash, Some(Exit::Crash)) => return None,
             (End::Status(status), _) => status.to_string(),
             (End::Crash, _) => "crash: an answer ended the program".to_owned(),
-            (End::Never, _) => "never: it goes on for more than 30 days".to_owned(),
+            (End::Never, _) => "never: it goes on for more than a week".to_owned(),
             (End::Broken(error), _) => error.clone(),
         };
         let wanted = expected.unwrap_or(Exit::Status(0));

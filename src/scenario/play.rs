@@ -26,7 +26,7 @@ use crate::transport::Scripted;
 use crate::vocab::{Clock, HostName, Period, RunId, StepId};
 
 /// Longer than a run goes on by itself.
-const FOREVER: Duration = Duration::from_hours(24 * 30);
+const FOREVER: Duration = Duration::from_hours(24 * 7);
 
 /// Who plays, and on what.
 #[derive(Clone, Copy)]
@@ -161,10 +161,12 @@ impl<'a> World<'a> {
     /// An answer that was not given, or whose list nobody came to the end of.
     fn unused(&self, rule: usize, answering: &scenario::Answering) -> Option<Difference> {
         let (used, wanted) = (self.fleet.used(rule), answering.gives.len());
+        if used >= wanted {
+            return None;
+        }
         let was = match used {
             0 => "it is never given".to_owned(),
-            used if used < wanted => format!("only {used} of its {wanted} are given"),
-            _ => return None,
+            used => format!("only {used} of its {wanted} are given"),
         };
         Some(Difference::new(format!("answer ({})", answering.to), "", was).at(&answering.location))
     }
@@ -339,9 +341,9 @@ impl<'a> World<'a> {
 
     /// What the last event says of the stretch's end.
     fn last_word(&self) -> String {
-        let last = self.log.events().into_iter().rev().find_map(|event| match event {
-            Event::Stopped { why, .. } | Event::Ended { why, .. } => Some(why),
-            _ => None,
+        let last = self.log.events().into_iter().rev().find_map(|event| {
+            let (Event::Stopped { why, .. } | Event::Ended { why, .. }) = event else { return None };
+            Some(why)
         });
         last.unwrap_or_default()
     }

@@ -133,22 +133,24 @@ impl Recording<'_> {
     fn options(&self, part: &Part<'_>, first: bool) -> Options {
         let mut options = Options::default();
         for (_, event) in part.records {
-            match event {
-                Event::Resumed(resumed) => {
-                    options.emergency = resumed.emergency;
-                    options.reason.clone_from(&resumed.reason);
-                }
-                Event::Asked { what: AskedWhat::Start, .. } => options.yes = Some(false),
-                Event::WarningAcknowledged { id, how: AckHow::Flag } => {
-                    options.ack.insert(id.clone(), self.typed(id));
-                }
-                Event::PreconditionOverridden { id, how: OverrideHow::Override, .. } => {
-                    options.overrides.push(id.clone())
-                }
-                Event::WaitStarted { limit } => options.wait = Some(limit.to_string()),
-                Event::LockRefused { wait: Some(wait), .. } => options.wait_lock = Some(wait.to_string()),
-                Event::Chosen { reason, .. } if reason == "--retry" && !first => options.retry = true,
-                _ => {}
+            if let Event::Resumed(resumed) = event {
+                options.emergency = resumed.emergency;
+                options.reason.clone_from(&resumed.reason);
+            } else if let Event::Asked { what: AskedWhat::Start, .. } = event {
+                options.yes = Some(false);
+            } else if let Event::WarningAcknowledged { id, how: AckHow::Flag } = event {
+                options.ack.insert(id.clone(), self.typed(id));
+            } else if let Event::PreconditionOverridden { id, how: OverrideHow::Override, .. } = event {
+                options.overrides.push(id.clone());
+            } else if let Event::WaitStarted { limit } = event {
+                options.wait = Some(limit.to_string());
+            } else if let Event::LockRefused { wait: Some(wait), .. } = event {
+                options.wait_lock = Some(wait.to_string());
+            } else if let Event::Chosen { reason, .. } = event
+                && reason == "--retry"
+                && !first
+            {
+                options.retry = true;
             }
         }
         options
@@ -175,11 +177,11 @@ impl Recording<'_> {
     }
 
     fn stretch(&self, part: &Part<'_>, state: Option<&RunState>) -> Stretch {
-        let ended = part.records.iter().rev().find_map(|(_, event)| match event {
-            Event::Stopped { exit, .. } | Event::Ended { exit, .. } => Some(*exit),
-            _ => None,
+        let ended = part.records.iter().rev().find_map(|(_, event)| {
+            let (Event::Stopped { exit, .. } | Event::Ended { exit, .. }) = event else { return None };
+            Some(*exit)
         });
-        let (asked, operator) = self.persons(part);
+        let (asked, operator) = Self::persons(part);
         let exit = ended.map_or(Exit::Word("crash"), Exit::Status);
         // an action that was under way ends the program by its own answer
         let died = ended.is_none() && underway(part).is_empty();
@@ -187,10 +189,8 @@ impl Recording<'_> {
             operator,
             interrupt: played_times(part)
                 .into_iter()
-                .filter_map(|(time, event)| match event {
-                    Event::Interrupted { signal, .. } if signal != "Ctrl-C" => Some(time.to_string()),
-                    _ => None,
-                })
+                .filter(|(_, event)| matches!(event, Event::Interrupted { signal, .. } if signal != "Ctrl-C"))
+                .map(|(time, _)| time.to_string())
                 .collect(),
             crash: died.then(|| played_times(part).last().map_or(Period::ZERO, |(time, _)| *time).to_string()),
             expect: Expect { exit, outcomes: self.outcomes(state), asked, order: order(part) },
@@ -217,26 +217,24 @@ impl Recording<'_> {
     }
 
     /// The questions, and what a person said to them; none where there was no terminal.
-    fn persons(&self, part: &Part<'_>) -> (Vec<String>, Option<BTreeMap<String, Vec<Reply>>>) {
+    fn persons(part: &Part<'_>) -> (Vec<String>, Option<BTreeMap<String, Vec<Reply>>>) {
         let mut asked = Vec::new();
         let mut replies: BTreeMap<String, Vec<Reply>> = BTreeMap::new();
         let mut somebody = false;
         let mut since = None;
         for (index, (at, event)) in part.records.iter().enumerate() {
-            match event {
-                Event::Asked { what, .. } => {
-                    asked.push(about(what));
-                    since = Some(*at);
-                }
-                Event::Answered { what, answer } if since.is_some() => {
-                    let took = since.take().map(|since| between(since, *at)).filter(|took| took.get().as_secs() > 0);
-                    let Some((says, reason)) = said(what, answer, &part.records[index + 1..]) else { continue };
-                    somebody = true;
-                    let took = took.map(|took| Period::seconds(took.get().as_secs()).to_string());
-                    replies.entry(about(what)).or_default().push(Reply { answer: says, reason, took });
-                }
-                _ => {}
+            if let Event::Asked { what, .. } = event {
+                asked.push(about(what));
+                since = Some(*at);
             }
+            let Event::Answered { what, answer } = event else { continue };
+            // a flag answers what nobody asked
+            let Some(asked_at) = since.take() else { continue };
+            let Some((says, reason)) = said(what, answer, &part.records[index + 1..]) else { continue };
+            somebody = true;
+            let took = between(asked_at, *at).get().as_secs();
+            let took = (took > 0).then(|| Period::seconds(took).to_string());
+            replies.entry(about(what)).or_default().push(Reply { answer: says, reason, took });
         }
         (asked, somebody.then_some(replies))
     }
@@ -319,10 +317,10 @@ fn said(what: &AskedWhat, answer: &Answer, after: &[(Timestamp, Event)]) -> Opti
 fn underway(part: &Part<'_>) -> Vec<StepHost> {
     let mut running: Vec<StepHost> = Vec::new();
     for (_, event) in part.records {
-        match event {
-            Event::StepStarted { at, .. } => running.push(at.clone()),
-            Event::StepActed { at, .. } | Event::StepEnded { at, .. } => running.retain(|known| known != at),
-            _ => {}
+        if let Event::StepStarted { at, .. } = event {
+            running.push(at.clone());
+        } else if let Event::StepActed { at, .. } | Event::StepEnded { at, .. } = event {
+            running.retain(|known| known != at);
         }
     }
     running
@@ -333,18 +331,19 @@ fn order(part: &Part<'_>) -> Vec<String> {
     let mut running: BTreeSet<String> = BTreeSet::new();
     let mut sent = Vec::new();
     for (_, event) in part.records {
-        match event {
-            Event::StepStarted { at, .. } => {
-                if !running.is_empty() {
-                    return Vec::new();
-                }
-                running.insert(at.to_string());
-                sent.push(at.to_string());
+        if let Event::StepStarted { at, .. } = event {
+            if !running.is_empty() {
+                return Vec::new();
             }
+            running.insert(at.to_string());
+            sent.push(at.to_string());
+        } else if let Event::StepActed { at, .. } = event {
+            running.remove(&at.to_string());
+        } else if let Event::StepEnded { at, .. } = event
+            && running.remove(&at.to_string())
+        {
             // what never came to its host was not sent
-            Event::StepEnded { at, .. } if running.remove(&at.to_string()) => return Vec::new(),
-            Event::StepActed { at, .. } => drop(running.remove(&at.to_string())),
-            _ => {}
+            return Vec::new();
         }
     }
     if sent.len() > 1 { sent } else { Vec::new() }

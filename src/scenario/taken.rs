@@ -139,7 +139,42 @@ impl<'a> Taken<'a> {
                 let why = left_out.iter().map(|left| (left.host.clone(), why(&left.why)));
                 self.left_out.extend(why);
             }
-            _ => {}
+            // what was seen of looks was taken above; the rest is none of the hosts' doing, or tells what others tell again
+            Event::Opened(_)
+            | Event::StepStarted { .. }
+            | Event::ReceiptRead { .. }
+            | Event::LockLost { .. }
+            | Event::LocksReleased { .. }
+            | Event::LockBroken { .. }
+            | Event::PreconditionJudged { .. }
+            | Event::PreconditionOverridden { .. }
+            | Event::WaitStarted { .. }
+            | Event::WarningShown { .. }
+            | Event::WarningAcknowledged { .. }
+            | Event::Asked { .. }
+            | Event::Answered { .. }
+            | Event::RollStarted { .. }
+            | Event::FloorJudged { .. }
+            | Event::BatchStarted { .. }
+            | Event::PauseStarted { .. }
+            | Event::RollStopped { .. }
+            | Event::RollEnded { .. }
+            | Event::ObservedBefore { .. }
+            | Event::Looked { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ConnectionRegained { .. }
+            | Event::RetryScheduled { .. }
+            | Event::Observed { .. }
+            | Event::CheckJudged { .. }
+            | Event::Captured { .. }
+            | Event::Chosen { .. }
+            | Event::UndoStarted { .. }
+            | Event::Interrupted { .. }
+            | Event::Noted { .. }
+            | Event::Stopped { .. }
+            | Event::Ended { .. }
+            | Event::Resolved { .. }
+            | Event::Abandoned { .. } => {}
         }
     }
 

@@ -84,12 +84,15 @@ fn workers_are_held_against_workers_conf() {
     let program = impatient(&lab);
     // an importer of entries ends after each import: the manager starts the next within its pass
     lab.sh("dfw-jobs02", "pkill -TERM -o -f '^content-importer'");
-    // importers of all kinds show the same title
-    let conf = "/dreamwidth/etc/workers.conf";
-    lab.sh("dfw-mail01", &format!("sed -i '$ s/.*/  content-importer: 0\\n  content-importer-verify: 1/' {conf}"));
-    assert!(lab.sh("dfw-mail01", &format!("tail -n 2 {conf}")).contains("content-importer-verify: 1"));
+    // importers of all kinds show the same title; a job may be named by its path; a host's 0 overrides nothing
+    let conf = "all:\n  bin/worker/send-email: 2\ndfw-mail01:\n  content-importer-verify: 1\n  send-email: 0\n";
+    lab.sh("dfw-mail01", &format!("printf '{conf}' > /dreamwidth/etc/workers.conf"));
     let patient = Program::on(&lab);
-    status(&patient).exits(0).says("dfw-mail01\tcontent-importer\t1\t1").says("dfw-jobs02\tcontent-importer\t2\t2");
+    status(&patient)
+        .exits(0)
+        .says("dfw-mail01\tcontent-importer\t1\t1")
+        .says("dfw-mail01\tsend-email\t2\t2")
+        .says("dfw-jobs02\tcontent-importer\t2\t2");
 
     // a worker that stays away, as synsuck did after a failover: its manager died, and nothing else shows it
     lab.sh("dfw-jobs01", "kill -9 $(cat /dreamwidth/var/worker-manager.pid); pkill -TERM -f /worker/synsuck");

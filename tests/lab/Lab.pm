@@ -236,7 +236,7 @@ sub configured {
         if (/^([\w.-]+):\s*$/) { $section = $1 }
         elsif (/^\s+([\w.-]+):\s*(\d+)/) {
             $all{$1} = $2 if $section eq 'all';
-            $own{$1} = $2 if $section eq $h->{name};
+            $own{$1} = $2 if $section eq $h->{name} && $2;
         }
     }
     return { %all, %own };

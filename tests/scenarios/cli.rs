@@ -12,6 +12,11 @@ fn program(scenarios: &str) -> Program {
 }
 
 #[test]
+fn the_books_own_scenarios_are_as_expected() {
+    Program::new().run(["test"]).exits(0).says(", all as expected");
+}
+
+#[test]
 fn a_line_a_file_and_a_summary() {
     let program = program(WELL);
     let ran = program.run(["test"]);

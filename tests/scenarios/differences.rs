@@ -11,7 +11,7 @@ steps:
   - { id: see, probe: { run: look at it } }
 ";
 
-const SCENARIOS: &str = r#"
+const SCENARIOS: &str = r"
 answers:
   - { to: act, gives: {} }
   - { to: see, gives: { stdout: fine } }
@@ -69,7 +69,7 @@ scenarios:
   - name: a resume of what is over
     options: { ack: careful }
     then: [{ expect: { exit: 0 } }]
-"#;
+";
 
 #[test]
 fn wrong_expectations_are_told() {
