@@ -18,6 +18,10 @@ use crate::vocab::{Clock as _, Period, SystemClock};
 
 /// Make pages of the runbooks: for the wiki, for a folder, for a browser
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  runbook docs render restart-jobs     one page, as Markdown
+  runbook docs render --site public    a site to read in a browser")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -139,9 +143,8 @@ pub(super) fn shelf(context: &Context, whole: bool) -> Result<Vec<Arc<Runbook>>,
     if !whole {
         return Ok(runbooks.flatten().collect());
     }
-    let none: [&str; 0] = [];
     let mut errors = Diagnostics::new();
-    let found = context.source.check(&none, &context.inventory);
+    let found = context.source.check(context.source.names(), &context.inventory);
     errors.extend(found.iter().filter(|fault| fault.severity == Severity::Error).cloned());
     if !errors.is_empty() {
         return Err(CliError::faults(errors));

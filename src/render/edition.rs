@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::document::{Block, Document, Inline, Page, To};
 use super::last_run::LastRun;
 use super::{mediawiki, notes, page, prose};
-use crate::model::{Book, Inventory, Runbook, System, Target};
+use crate::model::{Book, Inventory, Runbook, StepKind, System, Target};
 use crate::vocab::{HostName, Period};
 
 /// A book, its runbooks and its fleet. Pages are made from nothing else: no file is read, no clock, no host.
@@ -18,9 +18,18 @@ pub struct Edition<'a> {
     pub(super) runbooks: &'a [Arc<Runbook>],
     /// Names and aliases.
     names: BTreeMap<&'a str, &'a Arc<Runbook>>,
+    /// Pages and titles of the runbooks, and which others each runs: every page looks at those of all.
+    known: BTreeMap<&'a str, Known<'a>>,
     /// Hosts and patterns that were resolved before: pages ask for the same ones again and again.
     targets: RefCell<BTreeMap<HostName, Option<Arc<Target>>>>,
     selected: RefCell<BTreeMap<String, Option<Vec<HostName>>>>,
+}
+
+#[derive(Debug)]
+struct Known<'a> {
+    page: Page,
+    title: String,
+    parts: Vec<&'a str>,
 }
 
 impl<'a> Edition<'a> {
@@ -29,7 +38,21 @@ impl<'a> Edition<'a> {
         let aliases = runbooks.iter().flat_map(|runbook| runbook.aliases.iter().map(move |alias| (&**alias, runbook)));
         // a name wins over an alias
         let names = aliases.chain(runbooks.iter().map(|runbook| (&*runbook.name, runbook))).collect();
-        Self { book, inventory, runbooks, names, targets: RefCell::default(), selected: RefCell::default() }
+        let mut edition = Self {
+            book,
+            inventory,
+            runbooks,
+            names,
+            known: BTreeMap::new(),
+            targets: RefCell::default(),
+            selected: RefCell::default(),
+        };
+        let known = |runbook: &'a Arc<Runbook>| {
+            let known = Known { page: edition.page(runbook), title: title_of(runbook), parts: parts(runbook) };
+            (runbook.name.as_str(), known)
+        };
+        edition.known = runbooks.iter().map(known).collect();
+        edition
     }
 
     /// The page of a runbook. Its last run is shown where it is known.
@@ -44,8 +67,11 @@ impl<'a> Edition<'a> {
 
     /// Where a runbook's page stands.
     pub fn page(&self, runbook: &Runbook) -> Page {
+        if let Some(known) = self.known.get(&*runbook.name) {
+            return known.page.clone();
+        }
         let system = runbook.system.as_deref().unwrap_or_default();
-        let wiki = self.book.wiki.title_of(&runbook.name, &title(runbook), system);
+        let wiki = self.book.wiki.title_of(&runbook.name, &title_of(runbook), system);
         // a template that gives nothing is told when the page is published
         let wiki = wiki.unwrap_or_else(|_| format!("Runbook:{}", runbook.name));
         Page { file: runbook.name.clone(), wiki: mediawiki::title_of(&wiki) }
@@ -67,6 +93,21 @@ impl<'a> Edition<'a> {
         self.book.stale_after
     }
 
+    /// A runbook's title without markup.
+    pub(super) fn title(&self, runbook: &Runbook) -> String {
+        self.known.get(&*runbook.name).map_or_else(|| title_of(runbook), |known| known.title.clone())
+    }
+
+    /// The names of the runbooks that a runbook runs.
+    pub(super) fn parts(&self, runbook: &'a Runbook) -> Vec<&'a str> {
+        self.known.get(&*runbook.name).map_or_else(|| parts(runbook), |known| known.parts.clone())
+    }
+
+    /// Whether a runbook of the edition runs this one.
+    pub(super) fn runs(&self, other: &Runbook, name: &str) -> bool {
+        self.known.get(&*other.name).is_some_and(|known| known.parts.contains(&name))
+    }
+
     pub(super) fn category(&self) -> Option<String> {
         Some(self.book.wiki.category().to_owned())
     }
@@ -82,7 +123,7 @@ impl<'a> Edition<'a> {
 
     /// A link to a runbook's page, by its title.
     pub(super) fn link(&self, runbook: &Runbook) -> Inline {
-        Inline::Link(To::Page(self.page(runbook), None), vec![Inline::text(title(runbook))])
+        Inline::Link(To::Page(self.page(runbook), None), vec![Inline::text(self.title(runbook))])
     }
 
     /// Prose of the book. A runbook's name in code is a link to its page, but on that page itself.
@@ -115,9 +156,16 @@ impl<'a> Edition<'a> {
     }
 }
 
-/// A runbook's title without markup.
-pub(super) fn title(runbook: &Runbook) -> String {
+fn title_of(runbook: &Runbook) -> String {
     let plain = prose::plain(&runbook.title);
     // a title of nothing but markup is one all the same
     if plain.trim().is_empty() { runbook.title.clone() } else { plain }
+}
+
+fn parts(runbook: &Runbook) -> Vec<&str> {
+    let names = runbook.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Runbook { name, .. } => Some(name.as_str()),
+        StepKind::Action(_) | StepKind::Probe { .. } | StepKind::Block(_) => None,
+    });
+    names.collect()
 }

@@ -106,6 +106,7 @@ pub(super) fn talk(talk: &TcpTalk, timeout: Period) -> String {
     let send = talk.send.as_ref().map(|text| format!("printf \"{}\" >&3; ", printed(text))).unwrap_or_default();
     let (read, most) = match talk.until.as_deref().map(last_line) {
         None => ("cat".to_owned(), timeout),
+        Some(Some(line)) if line.is_empty() => ("sed -u q".to_owned(), timeout),
         Some(Some(line)) => (format!("sed -u \"/{line}/q\""), timeout),
         // what keeps the connection open behind its answer is left when the time is up
         Some(None) => ("cat".to_owned(), Period::seconds(3).min(timeout)),
@@ -115,10 +116,13 @@ pub(super) fn talk(talk: &TcpTalk, timeout: Period) -> String {
 }
 
 /// The pattern of the line that ends an answer, where it is a line, and of characters that mean themselves to sed and the
-/// shells.
+/// shells; empty where any line does.
 fn last_line(until: &str) -> Option<String> {
     let line = until.trim_matches(['\r', '\n']);
     let plain = |c: char| c.is_ascii_alphanumeric() || " _:,;-.".contains(c);
+    if line.is_empty() && until.matches('\n').count() == 1 {
+        return Some(String::new());
+    }
     let begins = if line.is_empty() || until.starts_with('\n') { "^" } else { "" };
     let ends = if line.is_empty() || until.ends_with('\n') { "\\r\\?$" } else { "" };
     line.chars().all(plain).then(|| format!("{begins}{}{ends}", line.replace('.', "[.]")))
@@ -371,9 +375,9 @@ mod tests {
 
     #[test]
     fn an_answer_ends_where_it_should() {
-        let ends = ["END\r\n", "\n\n", "a.b", "a/b", "\n.\n"].map(last_line);
+        let ends = ["END\r\n", "\n\n", "a.b", "a/b", "\n.\n", "\r\n"].map(last_line);
         let line = |text: &str| Some(text.to_owned());
-        assert_eq!(ends, [line("END\\r\\?$"), line("^\\r\\?$"), line("a[.]b"), None, line("^[.]\\r\\?$")]);
+        assert_eq!(ends, [line("END\\r\\?$"), line("^\\r\\?$"), line("a[.]b"), None, line("^[.]\\r\\?$"), line("")]);
     }
 
     #[test]

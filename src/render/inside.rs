@@ -1,5 +1,6 @@
 //! What expressions see on a page: parameters by their defaults, or by placeholders where they have none.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,6 +22,9 @@ pub(super) struct Inside<'a> {
     /// The same, for what no shell will quote: there a placeholder must be one plain word.
     unquoted: Params,
     steps: BTreeMap<String, StepView>,
+    /// Scopes that were made before: a page asks for the same ones again and again.
+    scopes: RefCell<BTreeMap<(bool, bool), Scope>>,
+    on_hosts: RefCell<BTreeMap<(HostName, bool), Scope>>,
 }
 
 /// What a person puts in: a parameter without a default, or what an earlier step told.
@@ -50,6 +54,8 @@ impl<'a> Inside<'a> {
             params: bound(&placeholder),
             unquoted: bound(&plain_placeholder),
             steps: views(edition, &runbook.steps),
+            scopes: RefCell::default(),
+            on_hosts: RefCell::default(),
         }
     }
 
@@ -76,17 +82,25 @@ impl<'a> Inside<'a> {
             runbook,
             sudo: runbook.sudo.clone().or_else(|| self.sudo.clone()),
             params: bound(&self.scope(false), &placeholder),
-            unquoted: bound(&self.scope_of(&self.unquoted, false), &plain_placeholder),
+            unquoted: bound(&self.made(true, false), &plain_placeholder),
             steps: views(self.edition, &runbook.steps),
+            scopes: RefCell::default(),
+            on_hosts: RefCell::default(),
         }
     }
 
     /// What expressions see that look at no host.
     pub(super) fn scope(&self, emergency: bool) -> Scope {
-        self.scope_of(&self.params, emergency)
+        self.made(false, emergency)
     }
 
-    fn scope_of(&self, params: &Params, emergency: bool) -> Scope {
+    fn made(&self, unquoted: bool, emergency: bool) -> Scope {
+        let mut scopes = self.scopes.borrow_mut();
+        scopes.entry((unquoted, emergency)).or_insert_with(|| self.make(unquoted, emergency)).clone()
+    }
+
+    fn make(&self, unquoted: bool, emergency: bool) -> Scope {
+        let params = if unquoted { &self.unquoted } else { &self.params };
         let text = |name: &str| Value::from(placeholder(name));
         let run = BTreeMap::from([
             ("id".to_owned(), text("run")),
@@ -99,12 +113,18 @@ impl<'a> Inside<'a> {
 
     /// What they see on a host.
     pub(super) fn on(&self, target: &Target) -> Scope {
-        self.scope(false).with_host(target)
+        self.made_on(target, false)
+    }
+
+    fn made_on(&self, target: &Target, unquoted: bool) -> Scope {
+        let mut scopes = self.on_hosts.borrow_mut();
+        let key = (target.name.clone(), unquoted);
+        scopes.entry(key).or_insert_with(|| self.made(unquoted, false).with_host(target)).clone()
     }
 
     /// What they see on a host in a text that no shell will quote.
     pub(super) fn unquoted_on(&self, target: &Target) -> Scope {
-        self.scope_of(&self.unquoted, false).with_host(target)
+        self.made_on(target, true)
     }
 
     /// A text rendered without a host; as it was written where it depends on more than that.

@@ -1,7 +1,9 @@
 //! The page of one runbook.
 
+use std::collections::BTreeSet;
+
 use super::document::{Block, Document, Inline, To};
-use super::edition::{Edition, title};
+use super::edition::Edition;
 use super::inside::{Inside, placeholder, plain_placeholder};
 use super::notes::{self, runs_on};
 use super::procedure::{Procedure, where_words};
@@ -24,7 +26,7 @@ pub(super) fn outline(edition: &Edition<'_>, runbook: &Runbook) -> Document {
     Document {
         page: edition.page(runbook),
         above: Some((edition.home(), edition.book_name())),
-        title: title(runbook),
+        title: edition.title(runbook),
         lead: edition.blocks(&runbook.summary, &runbook.name),
         last_run: None,
         blocks,
@@ -290,16 +292,17 @@ fn failing(runbook: &Runbook, out: &mut Vec<Block>) {
 }
 
 fn related(edition: &Edition<'_>, runbook: &Runbook, out: &mut Vec<Block>) {
-    let includes = included(runbook);
+    let parts = edition.parts(runbook);
+    let named = named_in(edition, runbook);
     let mut items: Vec<Vec<Block>> = Vec::new();
     for other in edition.runbooks.iter().filter(|other| other.name != runbook.name) {
-        let why = if includes.contains(&&*other.name) {
+        let why = if parts.contains(&&*other.name) {
             "runs as part of this one"
-        } else if included(other).contains(&&*runbook.name) {
+        } else if edition.runs(other, &runbook.name) {
             "runs this one as a part"
         } else if other.system.is_some() && other.system == runbook.system {
             "of the same system"
-        } else if names(runbook, &other.name) {
+        } else if named.contains(&*other.name) {
             "named here"
         } else {
             continue;
@@ -316,28 +319,10 @@ fn related(edition: &Edition<'_>, runbook: &Runbook, out: &mut Vec<Block>) {
     }
 }
 
-/// The names of the runbooks that a runbook runs.
-fn included(runbook: &Runbook) -> Vec<&str> {
-    let names = runbook.steps.iter().filter_map(|step| match &step.kind {
-        StepKind::Runbook { name, .. } => Some(name.as_str()),
-        StepKind::Action(_) | StepKind::Probe { .. } | StepKind::Block(_) => None,
-    });
-    names.collect()
-}
-
-/// Whether a runbook's text names another: as a whole word, outside of comments.
-fn names(runbook: &Runbook, other: &str) -> bool {
-    let is_word = |c: char| c.is_alphanumeric() || "-_/.".contains(c);
-    runbook.text.lines().filter(|line| !line.trim_start().starts_with('#')).any(|line| {
-        line.match_indices(other).any(|(at, _)| {
-            let before = line[..at].chars().next_back();
-            let mut behind = line[at + other.len()..].chars();
-            // a full stop ends a sentence unless a word follows
-            let after = match behind.next() {
-                Some('.') => behind.next(),
-                after => after,
-            };
-            !before.is_some_and(is_word) && !after.is_some_and(is_word)
-        })
-    })
+/// The runbooks that a runbook's text names: as whole words, outside of comments.
+fn named_in<'a>(edition: &Edition<'a>, runbook: &Runbook) -> BTreeSet<&'a str> {
+    let lines = runbook.text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let words = lines.flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || "-_/.".contains(c))));
+    // a full stop ends a sentence
+    words.filter_map(|word| edition.named(word.trim_end_matches('.'))).map(|other| other.name.as_str()).collect()
 }

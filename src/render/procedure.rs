@@ -20,6 +20,8 @@ pub(super) struct Procedure<'a> {
     on: &'a str,
     /// Probes whose output was explained.
     explained: RefCell<BTreeSet<String>>,
+    /// The look above, as long as nothing was done since: what is demanded of the same is not looked at again.
+    above: RefCell<Vec<Block>>,
 }
 
 /// A step where it stands: its number, and what the blocks around it hand down.
@@ -32,7 +34,7 @@ struct Standing {
 
 impl<'a> Procedure<'a> {
     pub(super) fn new(on: &'a str) -> Self {
-        Self { on, explained: RefCell::default() }
+        Self { on, explained: RefCell::default(), above: RefCell::default() }
     }
 
     fn line(&self, inside: &Inside<'_>, text: &str) -> Vec<Inline> {
@@ -99,7 +101,11 @@ impl<'a> Procedure<'a> {
         out: &mut Vec<Block>,
     ) {
         let exit = wanted.is_some_and(|(expectation, _)| demand::asks_exit(expectation));
-        out.extend(typed::look(inside, probe, sudo, hosts, exit));
+        let look = typed::look(inside, probe, sudo, hosts, exit);
+        if *self.above.borrow() != look {
+            out.extend(look.iter().cloned());
+            *self.above.borrow_mut() = look;
+        }
         if let Some((expectation, within)) = wanted {
             let again = !self.explained.borrow_mut().insert(probe.name.clone());
             out.push(Block::Paragraph(demand::demand(inside, probe, expectation, within, hosts, again)));
@@ -108,6 +114,7 @@ impl<'a> Procedure<'a> {
 
     /// Checks of the whole procedure.
     pub(super) fn checks(&self, inside: &Inside<'_>, out: &mut Vec<Block>) {
+        self.above.borrow_mut().clear();
         for check in &inside.runbook.checks {
             let hosts = probe_hosts(inside, &check.probe, None);
             self.check(inside, check, inside.sudo.as_ref(), &hosts, out);
@@ -127,6 +134,7 @@ impl<'a> Procedure<'a> {
         let mut heading = vec![Inline::text(format!("{}. ", standing.number))];
         heading.extend(self.line(inside, &step.name));
         out.push(Block::Heading(standing.level, heading));
+        self.above.borrow_mut().clear();
         if let Some(says) = &step.says {
             out.extend(self.says(inside, says));
         }
@@ -216,6 +224,7 @@ impl<'a> Procedure<'a> {
         hosts: &[HostName],
         out: &mut Vec<Block>,
     ) {
+        self.above.borrow_mut().clear();
         match action {
             Action::Manual { says } => out.extend(self.says(inside, &inside.text(says))),
             Action::Wait { length } => {
@@ -246,8 +255,13 @@ impl<'a> Procedure<'a> {
     /// What stands behind a step's action: what becomes true, what is noted, what to do when it fails.
     fn behind(&self, inside: &Inside<'_>, step: &Step, sudo: Option<&Sudo>, hosts: &[HostName], out: &mut Vec<Block>) {
         if !step.checks.is_empty() {
-            let then = if hosts.len() > 1 && changes(step) { "Then, before the next host:" } else { "Then:" };
-            out.push(Block::Paragraph(vec![Inline::text(then)]));
+            let looks = matches!(step.kind, StepKind::Probe { .. });
+            let then = match (hosts.len() > 1 && changes(step), looks) {
+                (true, _) => Some("Then, before the next host:"),
+                (false, false) => Some("Then:"),
+                (false, true) => None,
+            };
+            out.extend(then.map(|then| Block::Paragraph(vec![Inline::text(then)])));
         }
         for check in &step.checks {
             let on = probe_hosts(inside, &check.probe, Some(hosts));
@@ -263,12 +277,14 @@ impl<'a> Procedure<'a> {
             ]));
         }
         self.failure(inside, step, sudo, hosts, out);
+        self.above.borrow_mut().clear();
     }
 
     fn failure(&self, inside: &Inside<'_>, step: &Step, sudo: Option<&Sudo>, hosts: &[HostName], out: &mut Vec<Block>) {
         let failure = &step.on_failure;
         if let Some(check) = &step.settle {
             out.push(Block::Paragraph(vec![Inline::text("If you do not know whether it took effect, this tells:")]));
+            self.above.borrow_mut().clear();
             self.check(inside, check, sudo, &probe_hosts(inside, &check.probe, Some(hosts)), out);
         }
         let many = hosts.len() > 1;
@@ -322,6 +338,7 @@ impl<'a> Procedure<'a> {
         if !runbook.checks.is_empty() || !step.checks.is_empty() {
             out.push(Block::Paragraph(vec![Inline::text("Before you go on:")]));
         }
+        self.above.borrow_mut().clear();
         self.checks(&inner, out);
         for check in &step.checks {
             let hosts = probe_hosts(inside, &check.probe, None);

@@ -123,8 +123,8 @@ fn restart_jobs_by_hand_is_what_a_run_does() {
     // while an import runs, what is pasted says so, and of whose import
     lab.fault("dfw-jobs02", &["busy", "entries: exampleuser(42) getevents - 2021-01-01 to 2021-02-01"]);
     let look = &page[0].commands[0];
-    assert_eq!(look.says, "Every content importer is bored.");
-    let seen = |host: &str| demands.judge(&look.says, host, &person.paste(look, host));
+    assert_eq!(look.says, ["Every content importer is bored."]);
+    let seen = |host: &str| demands.judge(&look.says[0], host, &person.paste(look, host));
     assert!(matches!(seen("dfw-jobs02"), Verdict::Fails { why } if why.contains("exampleuser")));
     assert_eq!(["dfw-jobs01", "dfw-mail01"].map(seen), [Verdict::Holds, Verdict::Holds]);
     lab.fault("dfw-jobs02", &["bored"]);
@@ -152,7 +152,7 @@ fn restart_webs_by_hand_is_what_a_run_does() {
     // what is not well does not look well by hand either
     lab.fault("va-web03", &["sick"]);
     let check = &page[1].commands[0];
-    let seen = |host: &str| demands.judge(&check.says, host, &person(&lab, &program).paste(check, host));
+    let seen = |host: &str| demands.judge(&check.says[0], host, &person(&lab, &program).paste(check, host));
     assert!(matches!(seen("va-web03"), Verdict::Fails { .. }));
     assert_eq!(seen("va-web04"), Verdict::Holds);
 }

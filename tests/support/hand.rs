@@ -28,7 +28,7 @@ pub struct Section {
 #[derive(Clone, Debug, Default)]
 pub struct Pasted {
     /// What the page says of it in bold: what is demanded of it, or nothing.
-    pub says: String,
+    pub says: Vec<String>,
     /// Whether it stands behind "If it fails" or is a way back: nothing to do when all is well.
     pub in_trouble: bool,
     /// The section it stands in.
@@ -75,10 +75,12 @@ pub fn sections(page: &str) -> Vec<Section> {
         } else if line.contains(", one host at a time") {
             section.one_by_one = hosts_in(line.strip_prefix("On ").unwrap().split(", one host").next().unwrap());
         } else if line.starts_with("It is so when")
-            && let Some(gate) = section.commands.last_mut().filter(|command| command.says.is_empty())
+            && let Some(look) = section.commands.last_mut()
+            && (look.says.is_empty() || !says.is_empty())
         {
-            // a step that only looks goes by its own name
-            section.heading.split_once(". ").unwrap().1.clone_into(&mut gate.says);
+            // of a look that stands there already; a step that only looks goes by its own name
+            let own = section.heading.split_once(". ").map(|(_, name)| name.to_owned());
+            look.says.push(if says.is_empty() { own.unwrap() } else { std::mem::take(&mut says) });
         } else if line.starts_with("On each host go through all that follows") {
             section.block = true;
         } else if let Some(host) = line.strip_prefix("For ").and_then(|line| line.strip_suffix(':')) {
@@ -100,7 +102,8 @@ pub fn sections(page: &str) -> Vec<Section> {
                 hosts_in(hosts).into_iter().for_each(|host| drop(texts.insert(host, code.clone())));
             }
             let user = if for_others { Some("here".to_owned()) } else { user };
-            let says = std::mem::take(&mut says);
+            let says: Vec<String> =
+                Some(std::mem::take(&mut says)).filter(|says| !says.is_empty()).into_iter().collect();
             let step = section.heading.clone();
             section.commands.push(Pasted { says, in_trouble, step, leaves_out, user, texts });
             leaves_out = false;
@@ -118,7 +121,8 @@ pub fn sections(page: &str) -> Vec<Section> {
                     last.texts.extend(texts);
                 }
                 _ => {
-                    let says = std::mem::take(&mut says);
+                    let says: Vec<String> =
+                        Some(std::mem::take(&mut says)).filter(|says| !says.is_empty()).into_iter().collect();
                     let step = section.heading.clone();
                     section.commands.push(Pasted { says, in_trouble, step, leaves_out, user, texts });
                 }
@@ -170,9 +174,10 @@ impl Person<'_> {
         // what is asked for is typed where it is asked for
         let typed: String = text
             .lines()
-            .map(|line| match line.starts_with("read -rsp ") {
-                true => format!("{line}\n{}\n", self.secret),
-                false => format!("{line}\n"),
+            .map(|line| {
+                let asked = line.starts_with("read -rsp ");
+                let answer = if asked { format!("{}\n", self.secret) } else { String::new() };
+                format!("{line}\n{answer}")
             })
             .collect();
         // a terminal's bash has a history, for which `!` means something
@@ -211,7 +216,7 @@ impl Person<'_> {
         for round in rounds {
             for command in &in_order {
                 let on: Vec<&String> = match round {
-                    Some(host) if command.texts.contains_key(host) && !command.says.starts_with("Begin") => vec![host],
+                    Some(host) if command.texts.contains_key(host) && !begins(command) => vec![host],
                     _ => command.texts.keys().collect(),
                 };
                 for host in on {
@@ -219,8 +224,13 @@ impl Person<'_> {
                         continue;
                     }
                     if command.leaves_out {
-                        if well(&command.says, host, &self.paste(command, host)) {
+                        let ran = self.paste(command, host);
+                        if well(&command.says[0], host, &ran) {
                             left_out.insert((&command.step, host));
+                        } else {
+                            // the same look may have to tell more, where the step is not left out
+                            let more = &command.says[1..];
+                            assert!(more.iter().all(|says| well(says, host, &ran)), "{host}: {more:?}: {ran:?}");
                         }
                         continue;
                     }
@@ -238,12 +248,17 @@ impl Person<'_> {
                 assert!(may_fail || ran.code == 0, "{host}: {}: {ran:?}", command.texts[host]);
                 return;
             }
-            if well(&command.says, host, &ran) {
+            if command.says.iter().all(|says| well(says, host, &ran)) {
                 return;
             }
             last = format!("{ran:?}");
             std::thread::sleep(std::time::Duration::from_millis(200));
         }
-        panic!("{host}: {} does not become so: {last}", command.says);
+        panic!("{host}: {:?} does not become so: {last}", command.says);
     }
+}
+
+/// Whether a look is at the others of its step.
+fn begins(command: &Pasted) -> bool {
+    command.says.first().is_some_and(|says| says.starts_with("Begin"))
 }
