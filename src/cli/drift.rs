@@ -97,7 +97,7 @@ fn detail(global: &Global, drift: &Drift) -> String {
 
 fn document(drift: &Drift) -> serde_json::Value {
     serde_json::json!({
-        "kind": drift.kind.word(), "name": drift.name, "title": drift.title, "url": drift.url,
+        "kind": drift.kind.word().replace(' ', "-"), "name": drift.name, "title": drift.title, "url": drift.url,
         "revision": drift.change.as_ref().map(|change| change.revision),
         "edits": drift.change.as_ref().map(wiki::edits_document),
         "diff": drift.diff, "note": drift.note,

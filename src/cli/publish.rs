@@ -266,7 +266,8 @@ impl<'a> Teller<'a> {
 
 fn document(page: &Published) -> serde_json::Value {
     let mut document = serde_json::json!({
-        "name": page.name, "title": page.title, "url": page.url, "outcome": page.outcome.word(),
+        "name": page.name, "title": page.title, "url": page.url,
+        "outcome": page.outcome.word().replace(' ', "-"),
     });
     let more = match &page.outcome {
         Outcome::Unchanged | Outcome::NotTried | Outcome::NotPublished => serde_json::json!({}),

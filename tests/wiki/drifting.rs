@@ -48,7 +48,7 @@ fn every_kind_of_drift_is_told() {
         ("alpha", "edited"),
         ("beta", "behind"),
         ("lost", "missing"),
-        ("mine", "not ours"),
+        ("mine", "not-ours"),
         ("moved-here", "missing"),
         ("gone", "orphaned"),
         ("moved", "orphaned"),

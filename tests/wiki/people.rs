@@ -64,7 +64,7 @@ fn pages_that_were_never_ours_are_left_alone() {
     let program = small();
     site.write("Notes of the test", "All of this was written by hand.");
     site.write("Runbook:beta", "#REDIRECT [[Notes of the test]]");
-    let all = pairs(&[("book", "not ours"), ("alpha", "created"), ("beta", "not ours")]);
+    let all = pairs(&[("book", "not-ours"), ("alpha", "created"), ("beta", "not-ours")]);
     assert_eq!(outcomes(&program, &site.url(), &[], 8), all);
     assert_eq!(site.text("Notes of the test").unwrap(), "All of this was written by hand.");
     let ran = publish(&program, &site.url(), &["book"]);
