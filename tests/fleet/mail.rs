@@ -31,6 +31,14 @@ fn waits_for(lab: &Lab, program: &Program, queues: &[&str]) {
     program.wait_until(&format!("{queues:?} in the queue"), || queue(lab) == queues);
 }
 
+/// What postfix answers a sender who has a message for this address.
+fn answer(lab: &Lab, to: &str) -> String {
+    let talk = r#"$s = IO::Socket::INET->new(PeerAddr => shift, PeerPort => 25) or die;
+        for ("", "HELO x", "MAIL FROM:<a\@example.org>", "RCPT TO:<" . shift . ">") { print $s "$_\r\n" if $_; $told = <$s> }
+        print $told"#;
+    lab.sh(MAIL, &format!("perl -MIO::Socket::INET -e '{talk}' {} {to}", lab.address(MAIL)))
+}
+
 /// How many messages were delivered to an address.
 fn delivered(lab: &Lab, address: &str) -> usize {
     let log = lab.sh(MAIL, "cat /var/log/mail.log");
@@ -85,6 +93,10 @@ fn a_database_that_is_down_is_no_unknown_alias_and_its_mail_goes_once_it_is_back
     lab.service("mariadb", &["stop"]);
     lab.service("postfix", &["send", "2", "alice@dreamwidth.org"]);
     waits_for(&lab, &program, &["deferred", "deferred"]);
+    // senders are asked to come again, also for a name that nobody has
+    for to in ["alice@dreamwidth.org", "nobody-there@dreamwidth.org"] {
+        assert!(answer(&lab, to).starts_with("451 4.3.0 "), "{}", answer(&lab, to));
+    }
     let ran = status(&program, "alice");
     ran.exits(1).says("mysql.cf\talice\tcannot be asked\tconnect to mysql server").says("Can't connect to server");
     ran.says("\tdeferred\talias database unavailable\t2\t0\t").says("lookup of 'alice' failed");
