@@ -321,6 +321,7 @@ fn preformatted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::document::Page;
     use super::*;
 
     #[test]
@@ -348,6 +349,16 @@ mod tests {
             preformatted("awk '{ print }' </pre> ${{ x }} [[a]]\n"),
             "awk '{ print }' &#60;/pre&#62; $&#123;&#123; x &#125;&#125; &#91;&#91;a&#93;&#93;\n"
         );
+    }
+
+    #[test]
+    fn a_link_makes_nothing_up_and_obeys_nothing() {
+        let to = |section: &str| {
+            let page = Page { file: "a".to_owned(), wiki: "Runbook:a".to_owned() };
+            To::Page(page, Some(section.to_owned()))
+        };
+        assert_eq!(link(&to("a __TOC__ b"), "x"), "[[:Runbook:a#a&#95;&#95;&#95;TOC&#95;&#95;&#95;b|x]]");
+        assert_eq!(link(&to("a_b"), " "), "[[:Runbook:a#a_b|Runbook:a]]");
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(super) struct Edit<'a> {
     pub(super) text: &'a str,
     pub(super) summary: &'a str,
     /// The revision that it replaces; none: there is no page.
-    pub(super) base: Option<u64>,
+    pub(super) base: Option<&'a Revision>,
 }
 
 /// What became of an edit.
@@ -168,7 +168,9 @@ impl Wiki {
             None => base.push(("createonly", "1".to_owned())),
             Some(revision) => {
                 base.push(("nocreate", "1".to_owned()));
-                base.push(("baserevid", revision.to_string()));
+                base.push(("baserevid", revision.id.to_string()));
+                // for older wikis, which know no `baserevid`
+                base.push(("basetimestamp", revision.at.clone()));
             }
         }
         loop {

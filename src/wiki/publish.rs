@@ -232,7 +232,7 @@ impl Publisher<'_> {
             }
             let outcome = |revision| if base.is_none() { Outcome::Created } else { Outcome::Updated }(revision);
             let summary = self.summary(page);
-            let edit = Edit { title: &page.title, text: &text, summary: &summary, base: base.map(|base| base.id) };
+            let edit = Edit { title: &page.title, text: &text, summary: &summary, base };
             let lost = match self.wiki.save(&edit, &mut patience).await? {
                 Sent::Saved { old, new } if old == base.map_or(0, |base| base.id) => {
                     self.saved.insert(index, (new, text));

@@ -152,6 +152,29 @@ fn edits_between_reading_and_writing_are_never_lost() {
 }
 
 #[test]
+fn an_older_wiki_tells_edits_by_their_time() {
+    let site = Site::up();
+    let program = small();
+    publish(&program, &site.url(), &[]).exits(0);
+    std::fs::write(program.book().join("alpha.yaml"), super::ALPHA.replace("It is one.", "It is still one.")).unwrap();
+    let theirs = site.text("Runbook:alpha").unwrap().replacen("It is one.", "It is 1.", 1);
+    let address = site.address().to_owned();
+    let proxy = Proxy::before(site.address(), move |_, request| {
+        if !request.is_edit() {
+            return Deed::Pass;
+        }
+        // times are in seconds
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        site::edit(&address, "Runbook:alpha", &theirs);
+        let mut older = request.clone();
+        older.form.retain(|(name, _)| name != "baserevid");
+        Deed::Instead(older)
+    });
+    publish(&program, &proxy.url(), &["alpha"]).exits(8).says("somebody edited the page").says("+It is 1.");
+    assert!(site.text("Runbook:alpha").unwrap().contains("It is 1."));
+}
+
+#[test]
 fn edits_that_the_wiki_merges_are_noticed() {
     let site = Site::up();
     let program = small();
