@@ -23,7 +23,7 @@ check:
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	cargo run -q -- --book runbooks check --deny-warnings
-	cargo run -q -- --book runbooks test
+	cargo run -q -- --book runbooks test --all
 
 bench: needs
 	benches/run

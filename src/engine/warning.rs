@@ -86,6 +86,7 @@ impl Stage<'_> {
                 id: raised.id.clone(),
                 says: raised.says.clone(),
                 observed: raised.observed.clone(),
+                typed: raised.typed.clone(),
             })
             .await?;
             asked |= self.acknowledge(raised).await?;

@@ -98,6 +98,9 @@ pub enum Event {
         says: String,
         /// The observation it depends on, if any.
         observed: Vec<Observation>,
+        /// The text that has to be typed, if one has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        typed: Option<String>,
     },
     /// A warning was acknowledged.
     WarningAcknowledged {

@@ -162,7 +162,7 @@ impl Narrator {
             Event::WaitStarted { limit } => {
                 vec![Told::new(format!("waiting for the preconditions, {limit} at most"))]
             }
-            Event::WarningShown { id, says, observed } => {
+            Event::WarningShown { id, says, observed, .. } => {
                 let mut detail = Line::each(Role::Text, says.trim());
                 if !observed.is_empty() {
                     detail.extend(observed::table(observed, &[]).lines(Fit::Whole, &self.styles));

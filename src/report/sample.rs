@@ -288,6 +288,7 @@ pub(crate) fn good_roll() -> Tape {
         id: "slow".to_owned(),
         says: "Pages are slow for a minute.\n".to_owned(),
         observed: Vec::new(),
+        typed: None,
     });
     tape.event(Event::WarningAcknowledged { id: "slow".to_owned(), how: AckHow::Flag });
     tape.event(Event::Asked { what: AskedWhat::Start, question: "Start?".to_owned() });
@@ -546,6 +547,7 @@ pub(crate) fn unasked() -> Tape {
         id: "imports-stall".to_owned(),
         says: "Imports stall for up to 12 hours.".to_owned(),
         observed: Vec::new(),
+        typed: None,
     });
     let what = AskedWhat::Warning { id: "imports-stall".to_owned() };
     tape.event(Event::Asked { what: what.clone(), question: "Go on?".to_owned() });

@@ -184,20 +184,20 @@ impl Story {
         refused
     }
 
-    /// The warnings that were shown in this stretch and never acknowledged.
-    pub fn unacknowledged(&self) -> Vec<&str> {
+    /// The warnings that were shown in this stretch and never acknowledged, each with the text that has to be typed.
+    pub fn unacknowledged(&self) -> Vec<(&str, Option<&str>)> {
         let acknowledged = |id: &str| {
             self.records
                 .iter()
                 .any(|(_, event)| matches!(event, Event::WarningAcknowledged { id: done, .. } if done == id))
         };
-        let mut ids: Vec<&str> = Vec::new();
+        let mut ids: Vec<(&str, Option<&str>)> = Vec::new();
         for (_, event) in self.last_stretch() {
-            if let Event::WarningShown { id, .. } = event
+            if let Event::WarningShown { id, typed, .. } = event
                 && !acknowledged(id)
-                && !ids.contains(&id.as_str())
+                && !ids.iter().any(|(known, _)| known == id)
             {
-                ids.push(id);
+                ids.push((id, typed.as_deref()));
             }
         }
         ids

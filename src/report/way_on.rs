@@ -148,7 +148,11 @@ impl Command<'_> {
             }
             return ways;
         }
-        let acks = story.unacknowledged().into_iter().flat_map(|id| ["--ack".to_owned(), shell_word(id)]);
+        let ack = |(id, typed): (&str, Option<&str>)| match typed {
+            Some(text) => format!("{id}={}", shell_word(text)),
+            None => shell_word(id),
+        };
+        let acks = story.unacknowledged().into_iter().flat_map(|warning| ["--ack".to_owned(), ack(warning)]);
         // whoever cannot be asked about a warning cannot be asked whether to start either
         let flags = acks.chain(["--yes".to_owned()]).collect();
         vec![Way { when: "Without a terminal, answer beforehand".to_owned(), words: [again, flags].concat() }]

@@ -47,6 +47,9 @@ fn status_shows_clusters_members_and_load_and_looks_at_all_whatever_fails() {
     let refused = status();
     refused.exits(1).says("Rate exceeded").says("failed: members@va-admin01").says("load      ✓ ok");
     assert_eq!(failovers(&lab), 0);
+
+    // the CLI takes no endpoint from its environment for RDS: without the one that is named to it, it would ask the real AWS
+    Program::on(&lab).run(["run", "db-status"]).exits(1).says("refused: no --endpoint-url of this lab");
 }
 
 #[test]
@@ -86,6 +89,7 @@ fn what_cannot_take_over_is_refused_and_no_emergency_overrides_it() {
     fail_over(&program, &["to=dreamwidth-1"]).exits(3).says("Name one of the cluster's readers");
     aws(&lab, &["member", "dreamwidth-2", "rebooting"]);
     fail_over(&program, &[]).exits(3).says("member \"dreamwidth-2\", status \"rebooting\"").says("cannot take over");
+    aws(&lab, &["member", "dreamwidth-2", "available"]);
     aws(&lab, &["alone"]);
     fail_over(&program, &["--emergency", "--reason", "site down"])
         .exits(3)
@@ -93,6 +97,15 @@ fn what_cannot_take_over_is_refused_and_no_emergency_overrides_it() {
         .says("There is nowhere to go");
     assert_eq!(failovers(&lab), 0);
     assert_eq!(program.started(), [""; 0]);
+}
+
+#[test]
+fn a_refusal_of_rds_itself_ends_the_run_and_the_writer_is_the_old_one() {
+    let (lab, program) = lab();
+    aws(&lab, &["set", "throttle", r#"{"FailoverDBCluster": -1}"#]);
+    fail_over(&program, &[]).exits(1).says("Rate exceeded").says("failover failed on va-admin01");
+    assert_eq!(aws(&lab, &["get", "writers"]), r#"["dreamwidth-1"]"#);
+    assert_eq!(program.started(), ["failover@va-admin01"]);
 }
 
 #[test]

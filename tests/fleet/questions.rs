@@ -49,7 +49,7 @@ fn a_warning_is_answered_by_ack_and_not_by_yes() {
 fn a_typed_warning_wants_its_text_exactly() {
     let lab = Lab::acquire();
     let program = program(&lab, "warnings:\n  - { id: care, says: Take care., type: I know }\n");
-    program.run(["run", "act", "--yes"]).exits(4).says("--ack care='I know'");
+    program.run(["run", "act", "--yes"]).exits(4).says("run act --ack care='I know' --yes");
     program.run(["run", "act", "--yes", "--ack", "care"]).exits(4).says("I know");
     program.run(["run", "act", "--yes", "--ack", "care=i know"]).exits(4).says("I know");
     program.run(["run", "act", "--yes", "--emergency", "--reason", "x"]).exits(4).says("--ack");

@@ -62,7 +62,7 @@ fn the_layer_that_is_sick_is_told_from_those_that_only_pass_it_on() {
         &[
             "set",
             "health",
-            r#"{"va-web02":["unhealthy","Target.Timeout"],"va-web03":["draining","Target.DeregistrationInProgress"]}"#,
+            r#"{"va-web02":["unhealthy","Target.Timeout"],"va-web03":["draining","Target.DeregistrationInProgress"],"va-web05":["unused","Target.InvalidState"]}"#,
         ],
     );
     aws(&lab, &["deregister", "va-web04"]);
@@ -74,6 +74,7 @@ fn the_layer_that_is_sick_is_told_from_those_that_only_pass_it_on() {
         .says("va-web02\t")
         .says("running\tunhealthy\tTarget.Timeout")
         .says("running\tdraining\tTarget.DeregistrationInProgress")
+        .says("running\tunused\tTarget.InvalidState")
         .says("running\tunregistered\t-");
 }
 
@@ -194,7 +195,10 @@ fn what_would_shut_out_too_many_is_refused() {
         block(&program, address).exits(3).says(&format!("network \"{network}\"")).says("find the visitor's own");
     }
     assert_eq!((blocked(&lab), program.started()), (FIRST.to_owned(), Vec::new()));
-    // one beside them is nobody's
+    // one beside them is nobody's. A CLI that is at home elsewhere finds the set all the same: CloudFront's are in us-east-1
+    let mut program = program;
+    let elsewhere = std::fs::read_to_string(lab.dir().join("aws.yaml")).unwrap().replace("us-east-1", "eu-west-1");
+    program.lay("elsewhere.yaml", &elsewhere);
     program.run(["run", "block-address", "104.15.255.0/24", "--dry-run"]).exits(0).says("add 104.15.255.0/24");
 }
 

@@ -215,7 +215,12 @@ pub(super) fn every_event() -> Vec<Event> {
         Event::LockBroken { host: HostName::new("jobs01"), holder: holder(), reason: "his laptop is gone".into() },
         Event::PreconditionOverridden { id: id(), how: OverrideHow::Emergency, reason: "db failover".into() },
         Event::WaitStarted { limit: Period::seconds(7200) },
-        Event::WarningShown { id: id(), says: "It stalls.".into(), observed: vec![observation()] },
+        Event::WarningShown {
+            id: id(),
+            says: "It stalls.".into(),
+            observed: vec![observation()],
+            typed: Some("stall".into()),
+        },
         Event::Answered { what: AskedWhat::Start, answer: Answer::NoTerminal },
         Event::RollStarted { step: step(), batches: vec![hosts(), Vec::new()] },
         Event::FloorJudged { step: step(), batch: 1, needed: 2, healthy: hosts(), sick: verdicts() },

@@ -83,15 +83,19 @@ impl Rule {
 }
 
 impl Standing {
-    fn next(&mut self, host: &HostName, verdicts: usize) -> Option<Answer> {
+    fn next(&mut self, host: &HostName, verdicts: usize, kind: Kind) -> Option<Answer> {
         let last = self.rule.answers.0.len().checked_sub(1)?;
         let given = self.given.entry(host.clone());
         let pace = self.rule.pace;
         let given = given
             .and_modify(|given| {
-                if pace == Pace::Call || given.verdicts < verdicts {
-                    *given = Given { index: (given.index + 1).min(last), verdicts };
-                }
+                let passed = match pace {
+                    // several looks may be taken before the first of their verdicts: each verdict has an answer of its own
+                    Pace::Verdict if kind == Kind::Look => verdicts.saturating_sub(given.verdicts),
+                    Pace::Verdict => usize::from(given.verdicts < verdicts),
+                    Pace::Call => 1,
+                };
+                *given = Given { index: (given.index + passed).min(last), verdicts: verdicts.max(given.verdicts) };
             })
             .or_insert(Given { index: 0, verdicts });
         self.rule.answers.0.get(given.index).cloned()
@@ -129,7 +133,7 @@ impl Script {
         let Self { rules, effects, .. } = self;
         let is_for =
             |standing: &&mut Standing| standing.rule.matcher.matches(call) && standing.rule.is_for(&call.host, effects);
-        rules.iter_mut().rev().find(is_for)?.next(&call.host, verdicts)
+        rules.iter_mut().rev().find(is_for)?.next(&call.host, verdicts, call.kind)
     }
 
     /// What a rule for the whole host says of any call there.
@@ -138,6 +142,6 @@ impl Script {
         let Self { rules, effects, .. } = self;
         let is_for =
             |standing: &&mut Standing| standing.rule.matcher == Matcher::Host && standing.rule.is_for(host, effects);
-        rules.iter_mut().rev().find(is_for)?.next(host, calls)
+        rules.iter_mut().rev().find(is_for)?.next(host, calls, Kind::Act)
     }
 }

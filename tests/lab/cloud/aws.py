@@ -175,8 +175,8 @@ def statistics():
 
 
 def sampled_requests(asked):
-    metric = asked["RuleMetricName"]
-    seen = [one for one in state["sampled"] if metric in ("ALL", "dreamwidth") or one[0] == "BLOCK"]
+    wanted = {"blocked": "BLOCK", "dreamwidth": "ALLOW"}[asked["RuleMetricName"]]
+    seen = [one for one in state["sampled"] if one[0] == wanted]
     window = asked["TimeWindow"]
     return {
         "SampledRequests": [
@@ -248,6 +248,9 @@ def answer(environ, body):
         if asked.get("Scope") == "CLOUDFRONT" and region != REGION:
             return refusal(environ, service, "WAFInvalidParameterException",
                            "Error reason: The scope is not valid., field: SCOPE_VALUE, parameter: CLOUDFRONT")
+        if action == "GetSampledRequests" and asked["RuleMetricName"] not in ("blocked", "dreamwidth"):
+            return refusal(environ, service, "WAFNonexistentItemException", "AWS WAF couldn't perform the operation because "
+                           "your resource doesn't exist.")
         if action == "GetSampledRequests":
             return 200, "application/x-amz-json-1.1", json.dumps(sampled_requests(asked))
         if action == "UpdateIPSet" and state["meddle"]:
@@ -401,12 +404,17 @@ def reset():
     elb.register_targets(TargetGroupArn=group, Targets=[{"Id": ids[name]} for name in WEBS])
     origin = {"Id": "alb", "DomainName": balancer["DNSName"],
               "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}}
-    distribution = client("cloudfront").create_distribution(DistributionConfig={
-        "CallerReference": "lab", "Comment": "the site", "Enabled": True, "WebACLId": acl["ARN"],
-        "Aliases": {"Quantity": 1, "Items": [SITE]}, "Origins": {"Quantity": 1, "Items": [origin]},
+    front = {
+        "Enabled": True, "Origins": {"Quantity": 1, "Items": [origin]},
         "DefaultCacheBehavior": {"TargetOriginId": "alb", "ViewerProtocolPolicy": "allow-all", "MinTTL": 0,
                                  "ForwardedValues": {"QueryString": True, "Cookies": {"Forward": "all"}}},
-    })["Distribution"]
+    }
+    # another one, which has no name but its own
+    client("cloudfront").create_distribution(DistributionConfig={
+        **copy.deepcopy(front), "CallerReference": "old", "Comment": "a trial"})
+    distribution = client("cloudfront").create_distribution(DistributionConfig={
+        **front, "CallerReference": "lab", "Comment": "the site", "WebACLId": acl["ARN"],
+        "Aliases": {"Quantity": 1, "Items": [SITE]}})["Distribution"]
     ids.update(ip_set=ip_set["Id"], acl=acl["ARN"], distribution=distribution["Id"], group=group)
     # both are deployed at their second look
     for _ in range(2):
