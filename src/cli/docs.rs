@@ -112,29 +112,79 @@ fn render(global: &Global, args: &Render) -> Result<u8, CliError> {
         return Err(CliError::usage("several pages need a folder to go to").hint("say which: `--out DIR`"));
     }
     let runbooks = shelf(&context, all || args.names.is_empty())?;
-    let edition = Edition::new(context.source.book(), &context.inventory, &runbooks);
-    let last = if args.without_last_run { None } else { Some(LastRuns::read(global, edition.stale_after())) };
-    let page = |runbook: &Runbook| {
-        let last = last.as_ref().map(|last| last.of(&runbook.name));
-        let document = edition.runbook(runbook, last);
-        (document.page.file.clone(), markup.render(&document))
-    };
-    let mut pages: Vec<(String, String)> = Vec::new();
+    let last =
+        if args.without_last_run { None } else { Some(LastRuns::read(global, context.source.book().stale_after)) };
+    let press = Press { context: &context, runbooks: &runbooks, last, markup };
+    let mut wanted: Vec<Option<Arc<Runbook>>> = Vec::new();
     if all || args.names.is_empty() {
-        let document = edition.book();
-        pages.push((document.page.file.clone(), markup.render(&document)));
+        wanted.push(None);
     }
     if all {
-        pages.extend(runbooks.iter().map(|runbook| page(runbook)));
+        wanted.extend(runbooks.iter().cloned().map(Some));
     }
     for name in &args.names {
-        pages.push(page(&*load(&context, name)?));
+        wanted.push(Some(load(&context, name)?));
     }
     match out {
-        Some(dir) => write(dir, markup, &pages)?,
-        None => pages.iter().for_each(|(_, text)| Sink::stdout().write(text)),
+        Some(dir) => press.write(dir, &wanted)?,
+        None => press.pages(&wanted, &mut |_, text| {
+            Sink::stdout().write(text);
+            Ok(())
+        })?,
     }
     Ok(exit::OK)
+}
+
+/// What pages are made from.
+struct Press<'a> {
+    context: &'a Context,
+    runbooks: &'a [Arc<Runbook>],
+    last: Option<LastRuns>,
+    markup: Markup,
+}
+
+impl Press<'_> {
+    /// Makes pages, of runbooks or of the book, and hands on each with its file's name.
+    fn pages(
+        &self,
+        wanted: &[Option<Arc<Runbook>>],
+        take: &mut dyn FnMut(&str, &str) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let edition = Edition::new(self.context.source.book(), &self.context.inventory, self.runbooks);
+        for runbook in wanted {
+            let document = match runbook {
+                Some(runbook) => {
+                    let last = self.last.as_ref().map(|last| last.of(&runbook.name));
+                    edition.runbook(runbook, last)
+                }
+                None => edition.book(),
+            };
+            take(&document.page.file, &self.markup.render(&document))?;
+        }
+        Ok(())
+    }
+
+    /// Writes pages into a folder, each whole or not at all; as many at once as the machine has cores.
+    fn write(&self, dir: &Path, wanted: &[Option<Arc<Runbook>>]) -> Result<(), CliError> {
+        let failed =
+            |path: &Path, error: &std::io::Error| CliError::new(exit::FAILED, format!("{}: {error}", path.display()));
+        fs::create_dir_all(dir).map_err(|error| failed(dir, &error))?;
+        let put = |file: &str, text: &str| {
+            let path = dir.join(format!("{file}.{}", self.markup.ending()));
+            let new = dir.join(format!(".{file}.new"));
+            fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| failed(&path, &error))
+        };
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
+        let share = wanted.len().div_ceil(cores).max(20);
+        std::thread::scope(|scope| {
+            let shares: Vec<_> =
+                wanted.chunks(share).map(|share| scope.spawn(|| self.pages(share, &mut { put }))).collect();
+            shares.into_iter().try_for_each(|share| match share.join() {
+                Ok(written) => written,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })
+    }
 }
 
 /// Every runbook of the book. A page of its own needs the others only to link to: then those with faults are left out.
@@ -150,19 +200,6 @@ pub(super) fn shelf(context: &Context, whole: bool) -> Result<Vec<Arc<Runbook>>,
         return Err(CliError::faults(errors));
     }
     Ok(runbooks.collect::<Result<_, _>>()?)
-}
-
-/// Writes the pages, each whole or not at all.
-fn write(dir: &Path, markup: Markup, pages: &[(String, String)]) -> Result<(), CliError> {
-    let failed =
-        |path: &Path, error: &std::io::Error| CliError::new(exit::FAILED, format!("{}: {error}", path.display()));
-    fs::create_dir_all(dir).map_err(|error| failed(dir, &error))?;
-    for (file, text) in pages {
-        let path = dir.join(format!("{file}.{}", markup.ending()));
-        let new = dir.join(format!(".{file}.new"));
-        fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(|error| failed(&path, &error))?;
-    }
-    Ok(())
 }
 
 /// The newest run of each runbook, as far as this machine has them.

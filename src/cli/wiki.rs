@@ -102,7 +102,7 @@ pub(super) fn pages(global: &Global, context: &Context) -> Result<Vec<Page>, Cli
     let book = context.source.book();
     let runbooks = shelf(context, true)?;
     let edition = Edition::new(book, &context.inventory, &runbooks);
-    let last = LastRuns::read(global, edition.stale_after());
+    let last = LastRuns::read(global, book.stale_after);
     let document = edition.book();
     let mut pages = vec![Page {
         name: BOOK.to_owned(),

@@ -8,7 +8,7 @@ use super::document::{Block, Document, Inline, Page, To};
 use super::last_run::LastRun;
 use super::{mediawiki, notes, page, prose};
 use crate::model::{Book, Inventory, Runbook, StepKind, System, Target};
-use crate::vocab::{HostName, Period};
+use crate::vocab::HostName;
 
 /// A book, its runbooks and its fleet. Pages are made from nothing else: no file is read, no clock, no host.
 #[derive(Debug)]
@@ -88,11 +88,6 @@ impl<'a> Edition<'a> {
         self.book.name.clone().unwrap_or_else(|| "Runbooks".to_owned())
     }
 
-    /// After how long without a run a page says STALE.
-    pub fn stale_after(&self) -> Option<Period> {
-        self.book.stale_after
-    }
-
     /// A runbook's title without markup.
     pub(super) fn title(&self, runbook: &Runbook) -> String {
         self.known.get(&*runbook.name).map_or_else(|| title_of(runbook), |known| known.title.clone())
@@ -157,9 +152,8 @@ impl<'a> Edition<'a> {
 }
 
 fn title_of(runbook: &Runbook) -> String {
-    let plain = prose::plain(&runbook.title);
-    // a title of nothing but markup is one all the same
-    if plain.trim().is_empty() { runbook.title.clone() } else { plain }
+    let title = prose::plain(&runbook.title);
+    if title.is_empty() { runbook.name.clone() } else { title }
 }
 
 fn parts(runbook: &Runbook) -> Vec<&str> {

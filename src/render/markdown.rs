@@ -107,6 +107,12 @@ fn within(inner: &str, first: &str, later: &str) -> String {
 }
 
 fn inlines(inlines: &[Inline], start: bool, cell: bool) -> String {
+    nested(inlines, start, cell, (false, false))
+}
+
+/// `inside` of what is strong, and of what is emphasised: there the same marks once more would be stars.
+fn nested(inlines: &[Inline], start: bool, cell: bool, inside: (bool, bool)) -> String {
+    let (strong, emphasised) = inside;
     let mut out = String::new();
     for inline in inlines {
         let start = start && out.is_empty();
@@ -114,12 +120,14 @@ fn inlines(inlines: &[Inline], start: bool, cell: bool) -> String {
             Inline::Text(text) => out.push_str(&escape_in(text, start, cell)),
             Inline::Code(text) => out.push_str(&code(text, cell)),
             Inline::Strong(inner) => {
-                let _ = write!(out, "**{}**", self::inlines(inner, start, cell));
+                let mark = if strong { "" } else { "**" };
+                let _ = write!(out, "{mark}{}{mark}", nested(inner, start, cell, (true, emphasised)));
             }
             Inline::Emphasis(inner) => {
-                let _ = write!(out, "*{}*", self::inlines(inner, start, cell));
+                let mark = if emphasised { "" } else { "*" };
+                let _ = write!(out, "{mark}{}{mark}", nested(inner, start, cell, (strong, true)));
             }
-            Inline::Link(to, inner) => out.push_str(&link(to, &self::inlines(inner, false, cell))),
+            Inline::Link(to, inner) => out.push_str(&link(to, &nested(inner, false, cell, inside))),
         }
     }
     out

@@ -183,21 +183,29 @@ fn html_list(out: &mut String, ordered: bool, items: &[Vec<Block>]) {
 }
 
 fn inlines(inlines: &[Inline], start: bool) -> String {
+    nested(inlines, start, false)
+}
+
+/// `inside` of what stands out already: quotes within quotes, or beside others, would be read as one.
+fn nested(inlines: &[Inline], start: bool, inside: bool) -> String {
     let mut out = String::new();
     for inline in inlines {
         let start = start && out.is_empty();
+        let inside = inside || out.ends_with('\'');
         match inline {
             Inline::Text(text) => out.push_str(&escape(text, start)),
             Inline::Code(text) => {
                 let _ = write!(out, "<code>{}</code>", escape(text, false));
             }
             Inline::Strong(inner) => {
-                let _ = write!(out, "'''{}'''", self::inlines(inner, start));
+                let (opens, closes) = if inside { ("<b>", "</b>") } else { ("'''", "'''") };
+                let _ = write!(out, "{opens}{}{closes}", nested(inner, start, true));
             }
             Inline::Emphasis(inner) => {
-                let _ = write!(out, "''{}''", self::inlines(inner, start));
+                let (opens, closes) = if inside { ("<i>", "</i>") } else { ("''", "''") };
+                let _ = write!(out, "{opens}{}{closes}", nested(inner, start, true));
             }
-            Inline::Link(to, inner) => out.push_str(&link(to, &self::inlines(inner, false))),
+            Inline::Link(to, inner) => out.push_str(&link(to, &nested(inner, false, inside))),
         }
     }
     out

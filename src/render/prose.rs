@@ -23,10 +23,25 @@ pub fn blocks(text: &str, linked: Linked<'_>) -> Vec<Block> {
     builder.frames.pop().map(Frame::into_blocks).unwrap_or_default()
 }
 
-/// The text on one line: the paragraphs of it, blanks between.
+/// Before a line that is a line and nothing else: punctuation, beside which emphasis means what it means at the start.
+const LINE: char = '\u{2020}';
+
+/// The text on one line: the paragraphs of it, blanks between. A text of one line is no heading, list or code, whatever it
+/// begins with.
 pub fn inlines(text: &str, linked: Linked<'_>) -> Vec<Inline> {
+    let text = text.trim();
     let mut out = Vec::new();
-    flatten(&blocks(text, linked), &mut out);
+    if text.contains('\n') {
+        flatten(&blocks(text, linked), &mut out);
+        return out;
+    }
+    flatten(&blocks(&format!("{LINE}{text}"), linked), &mut out);
+    if let Some(Inline::Text(first)) = out.first_mut() {
+        *first = first.trim_start_matches(LINE).to_owned();
+        if first.is_empty() {
+            out.remove(0);
+        }
+    }
     out
 }
 
@@ -179,6 +194,8 @@ impl Builder<'_> {
     fn close(&mut self) {
         let Some(mut frame) = self.frames.pop() else { return };
         match frame.kind {
+            // marks around nothing would be marks
+            Kind::Heading | Kind::Strong | Kind::Emphasis if frame.line.is_empty() => {}
             Kind::Root => self.frames.push(frame),
             Kind::Paragraph => self.top().blocks.push(Block::Paragraph(frame.line)),
             Kind::Heading => self.top().blocks.push(Block::Paragraph(vec![Inline::Strong(frame.line)])),
@@ -247,6 +264,15 @@ mod tests {
     fn what_is_not_of_the_subset_is_text() {
         let found = plain("see <script>x</script> [a](javascript:b) ![pic](http://x/) # y\n\n<div>\nz\n</div>\n\n# h");
         assert_eq!(found, "see <script>x</script> a pic # y <div> z </div> h");
+    }
+
+    #[test]
+    fn a_line_is_a_line_whatever_it_begins_with() {
+        for text in ["# x", "- x", "1. x", "~~~~ x", "----", "<!-- x", "> x", "\u{2020} x"] {
+            assert_eq!(plain(text), text.trim_start_matches('\u{2020}').trim());
+        }
+        assert_eq!(inlines("_a_ `b`", &|_| None)[0], Inline::Emphasis(vec![text("a")]));
+        assert_eq!(inlines("*a*", &|_| None), [Inline::Emphasis(vec![text("a")])]);
     }
 
     #[test]

@@ -19,35 +19,9 @@ struct Demands {
 
 impl Demands {
     fn of(runbook: &Runbook, inventory: Inventory) -> Self {
-        type Found = Vec<(String, (Arc<Probe>, Expectation))>;
-        let demand = |check: &Check| (check.says.clone(), (check.probe.clone(), check.expectation.clone()));
-        fn of_steps(steps: &[Step], demand: &dyn Fn(&Check) -> (String, (Arc<Probe>, Expectation)), found: &mut Found) {
-            for step in steps {
-                let own = step.checks.iter().chain(&step.skip_if).chain(step.preconditions.iter().map(|p| &p.check));
-                found.extend(own.map(demand));
-                if let Some(floor) = &step.rollout.min_healthy {
-                    let says = format!(
-                        "Begin with a host only while at least {} of the others are well",
-                        floor.count.source()
-                    );
-                    found.push((says, demand(&floor.check).1));
-                }
-                match &step.kind {
-                    StepKind::Block(inner) => of_steps(inner, demand, found),
-                    StepKind::Runbook { runbook, .. } => {
-                        found.extend(runbook.checks.iter().map(demand));
-                        of_steps(&runbook.steps, demand, found);
-                    }
-                    StepKind::Probe { probe, expectation: Some(expectation), .. } => {
-                        found.push((step.name.clone(), (probe.clone(), expectation.clone())));
-                    }
-                    StepKind::Action(_) | StepKind::Probe { expectation: None, .. } => {}
-                }
-            }
-        }
         let own = runbook.checks.iter().chain(runbook.preconditions.iter().map(|p| &p.check));
-        let mut found: Found = own.map(demand).collect();
-        of_steps(&runbook.steps, &demand, &mut found);
+        let mut found: Vec<Demand> = own.map(demand).collect();
+        of_steps(&runbook.steps, &mut found);
         Self { known: found.into_iter().collect(), inventory }
     }
 
@@ -74,6 +48,35 @@ impl Demands {
         let host = HostName::new(host);
         let scope = Scope::new().with_host(&self.inventory.target(&host).expect("a host of the inventory"));
         expectation.judge(&scope, &probe.observe(host, reply, Period::ZERO))
+    }
+}
+
+/// What is demanded, and of what.
+type Demand = (String, (Arc<Probe>, Expectation));
+
+fn demand(check: &Check) -> Demand {
+    (check.says.clone(), (check.probe.clone(), check.expectation.clone()))
+}
+
+fn of_steps(steps: &[Step], found: &mut Vec<Demand>) {
+    for step in steps {
+        let own = step.checks.iter().chain(&step.skip_if).chain(step.preconditions.iter().map(|p| &p.check));
+        found.extend(own.map(demand));
+        if let Some(floor) = &step.rollout.min_healthy {
+            let says = format!("Begin with a host only while at least {} of the others are well", floor.count.source());
+            found.push((says, demand(&floor.check).1));
+        }
+        match &step.kind {
+            StepKind::Block(inner) => of_steps(inner, found),
+            StepKind::Runbook { runbook, .. } => {
+                found.extend(runbook.checks.iter().map(demand));
+                of_steps(&runbook.steps, found);
+            }
+            StepKind::Probe { probe, expectation: Some(expectation), .. } => {
+                found.push((step.name.clone(), (probe.clone(), expectation.clone())));
+            }
+            StepKind::Action(_) | StepKind::Probe { expectation: None, .. } => {}
+        }
     }
 }
 

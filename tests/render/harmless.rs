@@ -118,6 +118,8 @@ fn page(texts: &[String]) -> Document {
         Inline::text(" "),
         Inline::Emphasis(line(format!("e{}e", text()))),
         Inline::text(" "),
+        Inline::Strong(vec![Inline::text("b "), Inline::Strong(vec![Inline::Emphasis(line(format!("n{}n", text())))])]),
+        Inline::text(" "),
         Inline::Code(text()),
         Inline::text(" "),
         Inline::Link(To::Page(at.clone(), None), line(text())),
