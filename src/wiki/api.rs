@@ -50,6 +50,8 @@ pub(super) struct Sight {
     pub(super) members: Vec<String>,
     /// What the account may do.
     pub(super) rights: Vec<String>,
+    /// Which MediaWiki it is: `MediaWiki 1.39.17`.
+    pub(super) generator: String,
 }
 
 /// A page to be saved.
@@ -99,7 +101,7 @@ impl Wiki {
                 query.push(("cmtitle", format!("Category:{category}")));
             }
             if self.is_in() && number == 0 {
-                query.extend(form(&[("meta", "tokens|userinfo"), ("uiprop", "rights")]));
+                query.extend(form(&[("meta", "tokens|userinfo|siteinfo"), ("uiprop", "rights")]));
             }
             let mut found = Found::default();
             self.in_parts(query, |part| found.take(part, &mut sight)).await?;
@@ -168,9 +170,8 @@ impl Wiki {
             None => base.push(("createonly", "1".to_owned())),
             Some(revision) => {
                 base.push(("nocreate", "1".to_owned()));
+                // no `basetimestamp` beside it: the wiki would take another's edit of the same second for our own
                 base.push(("baserevid", revision.id.to_string()));
-                // for older wikis, which know no `baserevid`
-                base.push(("basetimestamp", revision.at.clone()));
             }
         }
         loop {
@@ -262,6 +263,9 @@ impl Found {
         }
         sight.members.extend(list("categorymembers").map(|member| word(&member["title"])));
         sight.rights.extend(query["userinfo"]["rights"].as_array().into_iter().flatten().map(word));
+        if let Some(generator) = query["general"]["generator"].as_str() {
+            generator.clone_into(&mut sight.generator);
+        }
         if let Some(token) = query["tokens"]["csrftoken"].as_str() {
             self.token = Some(token.to_owned());
         }

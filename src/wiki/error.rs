@@ -93,6 +93,12 @@ pub enum WikiError {
         /// What it lacks.
         rights: Vec<&'static str>,
     },
+    /// It would ignore against which revision an edit is made.
+    #[error("the wiki is {generator}, which cannot be asked to keep other people's edits")]
+    TooOld {
+        /// Which it is.
+        generator: String,
+    },
     /// It does not want to.
     #[error("the wiki refuses ({code}): {info}")]
     Refused {
@@ -147,6 +153,9 @@ impl WikiError {
             Self::Rights { .. } => {
                 "the account must be in the group `bot`, and its bot password needs high-volume access and the rights to edit and create pages"
             }
+            Self::TooOld { .. } => {
+                "publishing needs MediaWiki 1.35 or newer; `runbook docs render --to mediawiki` gives the pages to paste"
+            }
             Self::Refused { code, .. } => return refusal_hint(code),
             Self::Answer(_) => return None,
         })
@@ -167,6 +176,7 @@ impl WikiError {
             | Self::NotTheApi { .. }
             | Self::Busy { .. }
             | Self::SessionLost { .. }
+            | Self::TooOld { .. }
             | Self::Refused { .. }
             | Self::Answer(_) => false,
         }
@@ -188,6 +198,7 @@ impl WikiError {
             | Self::NotABotPassword { .. }
             | Self::Login { .. }
             | Self::SessionLost { .. }
+            | Self::TooOld { .. }
             | Self::Rights { .. }
             | Self::Answer(_) => false,
         }

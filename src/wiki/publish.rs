@@ -9,9 +9,13 @@ use super::judge::{Accepted, Change, Judged, change, is_intact, judge, said_by};
 use super::mark::{Page, said};
 use super::retry::Patience;
 use super::session::Wiki;
+use crate::vocab::neutral::one_line;
 
 /// A page that changes this often while it is saved is left alone.
 const ROUNDS: usize = 5;
+
+/// MediaWiki 1.this is the oldest to make an edit against a revision.
+const OLDEST: u32 = 35;
 
 /// What the account must be allowed.
 const RIGHTS: [&str; 3] = ["edit", "createpage", "bot"];
@@ -146,6 +150,9 @@ pub async fn publish(
     let titles: Vec<&str> = pages.iter().map(|page| page.title.as_str()).collect();
     let sight = wiki.look(&titles, None).await?;
     if !mode.is_dry {
+        if is_too_old(&sight.generator) {
+            return Err(WikiError::TooOld { generator: one_line(&sight.generator) });
+        }
         let lacks: Vec<&'static str> =
             RIGHTS.into_iter().filter(|right| !sight.rights.iter().any(|known| known == right)).collect();
         if !lacks.is_empty() {
@@ -179,6 +186,12 @@ pub async fn publish(
     }
     publisher.read_back(pages, &mut done).await;
     Ok(done)
+}
+
+/// Whether a wiki could overwrite somebody's edit: before 1.OLDEST none knows `baserevid`, and each would ignore it.
+fn is_too_old(generator: &str) -> bool {
+    let minor = generator.strip_prefix("MediaWiki 1.").and_then(|rest| rest.split(['.', '-']).next());
+    minor.and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor < OLDEST)
 }
 
 /// Pages whose title the wiki takes for an earlier one's, with that one.
