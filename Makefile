@@ -1,9 +1,9 @@
 # Two commands do all on a fresh Debian 12 with Rust and root: `make demo`, `make test`.
 
-.PHONY: demo test check bench build lab-down needs fuzz fuzz-short
+.PHONY: demo test check bench build lab-down needs fuzz fuzz-short site-check
 
 # what the tests and the lab need beyond Rust; nothing is installed that is there
-NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox gcc g++ libc6-dev \
+NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox curl gcc g++ libc6-dev \
 	gearman-server gearman-job-server libgearman-client-perl memcached libcache-memcached-perl \
 	mariadb-server libtheschwartz-perl postfix postfix-mysql postfix-pcre python3-venv
 
@@ -38,6 +38,10 @@ fuzz: needs
 # the same inputs each time
 fuzz-short: needs
 	fuzz/run -seed=1 -runs=3000 -- $(TARGET)
+
+# the pages in a browser: axe's rules, two screens, light and dark, the keyboard
+site-check:
+	tests/site/check
 
 build:
 	cargo build --release

@@ -7,11 +7,12 @@
 //! 3. [`engine`] rehearses the plan (a dry run, able only to look) or performs it.
 //! 4. What happens is an [`event`]; the [`journal`] has it on disk before anyone is told.
 //! 5. Hosts are reached through [`transport`]: over ssh, on this machine, or by a script of answers.
-//! 6. [`report`] shows events to eyes and pipes; [`cli`] is the only place with a terminal and exit codes.
+//! 6. [`report`] shows events to eyes and pipes; [`render`] makes pages of runbooks, for the wiki and for browsers.
+//! 7. [`cli`] is the only place with a terminal and exit codes.
 //!
 //! Floors, lowest first; a module may import from below it only: [`vocab`]; [`model`] and [`event`] (which do not
 //! know each other's meaning: an old journal outlives the language); [`source`], [`plan`], [`journal`],
-//! [`transport`]; [`engine`], [`report`]; [`scenario`]; [`cli`]. A test holds the imports to it.
+//! [`transport`]; [`engine`], [`render`], [`report`]; [`scenario`]; [`cli`]. A test holds the imports to it.
 //!
 //! The words: a *runbook* is a procedure in a *book*; a *run* is one execution of it; a *probe* looks, an *action*
 //! changes; a *check* is a probe with an expectation; `step@host` is one step on one host; *in doubt* is what was sent
@@ -23,6 +24,7 @@ pub mod event;
 pub mod journal;
 pub mod model;
 pub mod plan;
+pub mod render;
 pub mod report;
 pub mod scenario;
 pub mod source;

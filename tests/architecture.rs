@@ -17,6 +17,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("journal", &["vocab", "event"]),
     ("transport", &["vocab", "model"]),
     ("engine", &["vocab", "model", "event", "plan", "journal", "transport"]),
+    ("render", &["vocab", "model"]),
     ("report", &["vocab", "event"]),
     // judged is also what a run tells
     ("scenario", &["vocab", "model", "event", "plan", "journal", "transport", "engine", "report"]),

@@ -13,6 +13,8 @@ mod support;
 
 #[path = "fleet/at_a_terminal.rs"]
 mod at_a_terminal;
+#[path = "fleet/by_hand.rs"]
+mod by_hand;
 #[path = "fleet/collect.rs"]
 mod collect;
 #[path = "fleet/contention.rs"]

@@ -8,7 +8,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::error::CliError;
 use super::exit;
-use super::{abandon, audit, check, completions, hosts, list, locks, man, resolve, resume, run, schema, show, test};
+use super::{
+    abandon, audit, check, completions, docs, hosts, list, locks, man, resolve, resume, run, schema, show, test,
+};
 
 /// Run an operator's procedures on a fleet over ssh: look, then touch; resume; audit
 #[derive(Debug, Parser)]
@@ -73,6 +75,7 @@ enum Command {
     Resolve(resolve::Args),
     Abandon(abandon::Args),
     Check(check::Args),
+    Docs(docs::Args),
     Test(test::Args),
     Hosts(hosts::Args),
     Locks(locks::Args),
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Resolve(args) => resolve::resolve(&global, &args),
         Command::Abandon(args) => abandon::abandon(&global, &args),
         Command::Check(args) => check::check(&global, &args),
+        Command::Docs(args) => docs::docs(&global, &args),
         Command::Test(args) => test::test(&global, &args),
         Command::Hosts(args) => hosts::hosts(&global, &args),
         Command::Locks(args) => locks::locks(&global, &args),

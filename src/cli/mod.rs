@@ -11,6 +11,7 @@ mod collect;
 mod completions;
 mod conduct;
 mod context;
+mod docs;
 mod error;
 mod exit;
 mod hosts;

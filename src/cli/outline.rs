@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use crate::engine::Rehearsal;
 use crate::engine::rehearse::{DeedSeen, Planned, UnitSeen};
 use crate::plan::{LeafKind, Plan};
-use crate::report::{Data, Role, Styles, fold_hosts, observed};
+use crate::report::{Data, Role, Styles, observed};
 use crate::vocab::neutral::{neutralise, one_line};
-use crate::vocab::{HostName, Observation, Period, StepId};
+use crate::vocab::{HostName, Observation, Period, StepId, fold_hosts};
 
 /// The plan in a few lines, in front of the question whether to start; the run's own title stands above it.
 pub(super) fn short(plan: &Plan) -> String {

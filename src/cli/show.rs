@@ -40,7 +40,7 @@ fn facts(context: &Context, runbook: &Runbook) -> Vec<(&'static str, String)> {
     // a pattern that depends on a parameter stays as it is written
     let folded = |pattern: &HostPattern| {
         let selected = context.inventory.select(pattern.source());
-        selected.map_or_else(|_| pattern.source().to_owned(), |hosts| crate::report::fold_hosts(hosts.iter()))
+        selected.map_or_else(|_| pattern.source().to_owned(), |hosts| crate::vocab::fold_hosts(hosts.iter()))
     };
     let mut facts = Vec::new();
     let mut fact = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));

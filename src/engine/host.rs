@@ -7,9 +7,9 @@ use super::check::{Checking, Judged};
 use super::perform::{Flow, Stage};
 use super::scope::step_views;
 use crate::event::{ActionEnd, Event, FailureKind, HostVerdict, Moment, Outcome, Output, StepState};
+use crate::model::deed::ready_command;
 use crate::model::scope::StepView;
 use crate::model::{Action, Check, CommandSpec, Probe, Scope, Target};
-use crate::plan::deed::ready_command;
 use crate::plan::{Leaf, LeafKind, Unit};
 use crate::vocab::{HostName, Observation, Period, Reply, StepHost};
 

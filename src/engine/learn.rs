@@ -6,7 +6,7 @@ use super::attempt::{ended, finished_try};
 use super::perform::{Flow, Stage};
 use crate::event::{Event, FailureKind, Found, Outcome, Output, Sent};
 use crate::model::Action;
-use crate::plan::deed::ready_command;
+use crate::model::deed::ready_command;
 use crate::plan::{Leaf, LeafKind, Unit};
 use crate::transport::{Act, Became, Fault};
 use crate::vocab::{Command, StepHost, StepId};

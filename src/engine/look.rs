@@ -9,8 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::recorder::Recorder;
 use crate::event::Progress;
-use crate::model::{EvalError, Probe, Scope, Sudo, Target};
-use crate::plan::{Glance, ready_probe};
+use crate::model::{EvalError, Glance, Probe, Scope, Sudo, Target, ready_probe};
 use crate::transport::{Ended, Fault, Inspect, Look, Seen};
 use crate::vocab::observation::NoReply;
 use crate::vocab::{HostName, Observation, Period, Reply};

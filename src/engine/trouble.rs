@@ -5,7 +5,7 @@ use super::attempt::ended;
 use super::learn::{both, undo_step};
 use super::perform::{Flow, Stage};
 use crate::event::{Choice, Event, FailureKind, Outcome, Output, StepState};
-use crate::plan::deed::ready_command;
+use crate::model::deed::ready_command;
 use crate::plan::{Leaf, Unit};
 use crate::transport::Act;
 use crate::vocab::{HostName, StepHost};

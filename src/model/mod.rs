@@ -5,6 +5,7 @@
 //! a test or a renderer can be made from values.
 
 pub mod book;
+pub mod deed;
 pub mod expectation;
 pub mod expression;
 mod guard;
@@ -21,6 +22,7 @@ pub mod target;
 pub mod template;
 
 pub use book::{Book, System};
+pub use deed::{Deed, Glance, ready_probe};
 pub use expectation::{Expectation, Quantifier};
 pub use expression::{EvalError, Expression};
 pub use inventory::{Inventory, InventoryError};

@@ -5,14 +5,13 @@
 //! are held to the same one. Apart from the engine because a dry run, a plan file and a page need it without one.
 
 pub mod bind;
-pub mod deed;
 pub mod digest;
 pub mod file;
 pub mod make;
 pub mod outline;
 
 pub use bind::{BindError, Given};
-pub use deed::{Deed, Glance, ready_probe};
+
 pub use file::{PlanFile, PlanFileError};
 pub use make::{Making, PlanError, RunFacts};
 pub use outline::{

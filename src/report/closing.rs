@@ -6,7 +6,6 @@
 use jiff::tz::TimeZone;
 
 use super::elapsed;
-use super::hosts::fold_hosts;
 use super::line::{self, Line};
 use super::narration::tail;
 use super::story::{Story, Unmet};
@@ -15,6 +14,7 @@ use super::tally;
 use super::verdicts;
 use super::way_on::{self, Way};
 use super::words::override_words;
+use crate::vocab::fold_hosts;
 
 /// Writes the last screen.
 #[derive(Clone, Debug)]

@@ -8,11 +8,10 @@
 //!   which remembers
 //! - when it is over: [`Story`] (all that was said), [`Closing`] (the last screen), [`Telling`] (the whole story),
 //!   [`Ledger`] (a list of runs)
-//! - what these are made of: [`Styles`], [`Line`], [`Table`], [`Sink`] and [`Data`], [`fold_hosts`]
+//! - what these are made of: [`Styles`], [`Line`], [`Table`], [`Sink`] and [`Data`]
 
 pub mod closing;
 pub mod elapsed;
-pub mod hosts;
 pub mod json;
 pub mod ledger;
 pub mod line;
@@ -38,7 +37,6 @@ pub mod way_on;
 pub mod words;
 
 pub use closing::Closing;
-pub use hosts::fold_hosts;
 pub use json::Json;
 pub use ledger::Ledger;
 pub use line::Line;

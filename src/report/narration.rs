@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::elapsed;
-use super::hosts::fold_hosts;
 use super::line::Line;
 use super::observed;
 use super::outline;
@@ -19,6 +18,7 @@ use super::words::{ack_words, answer_words, asked_words, bare, choice_words, cou
 use crate::event::{
     AckHow, ActionEnd, Answer, AskedWhat, Event, Found, HostVerdict, Moment, Outcome, Output, StepEntry, Unlocked,
 };
+use crate::vocab::fold_hosts;
 use crate::vocab::{HostName, StepHost, StepId};
 
 /// One thing said.

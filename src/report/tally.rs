@@ -3,12 +3,12 @@
 //! Apart because it has two forms: a table when several steps went differently on several hosts and it fits, a list
 //! grouped by outcome otherwise; both fold hosts.
 
-use super::hosts::fold_hosts;
 use super::line::{self, Line};
 use super::story::{Fate, Story};
 use super::style::{Mark, Role, Styles};
 use super::table::{Cell, Fit, Table};
 use crate::event::StepEntry;
+use crate::vocab::fold_hosts;
 use crate::vocab::{HostName, StepHost};
 
 impl Fate {

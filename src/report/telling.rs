@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::elapsed;
-use super::hosts::fold_hosts;
 use super::line::{self, Line};
 use super::narration::{self, Narrator, Told, tail};
 use super::observed;
@@ -21,6 +20,7 @@ use super::table::Fit;
 use super::verdicts;
 use super::words;
 use crate::event::{ActionEnd, Event, HostVerdict, Opened, Output, RunState, RunStatus};
+use crate::vocab::fold_hosts;
 use crate::vocab::{HostName, Observation, StepHost};
 
 /// Writes the story of a run.

@@ -3,10 +3,10 @@
 //! Apart because a precondition, a check, a floor and the last screen say the same thing in the same way, and because
 //! twenty hosts that fail alike are one line, not twenty.
 
-use super::hosts::fold_hosts;
 use super::line::{self, Line};
 use super::style::Role;
 use crate::event::HostVerdict;
+use crate::vocab::fold_hosts;
 use crate::vocab::{HostName, Verdict};
 
 /// Whether the expectation holds: all of it, and at least something was judged.

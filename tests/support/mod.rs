@@ -11,6 +11,7 @@
 
 pub mod crash;
 pub mod deeds;
+pub mod hand;
 pub mod lab;
 pub mod program;
 pub mod small;

@@ -1,8 +1,6 @@
 //! The last step before anything is sent: templates rendered on one host.
 
-use crate::model::{
-    Action, CommandSpec, EvalError, HttpSpec, LookSpec, Origin, Probe, ProgramSpec, Scope, Sudo, Target,
-};
+use super::{Action, CommandSpec, EvalError, HttpSpec, LookSpec, Origin, Probe, ProgramSpec, Scope, Sudo, Target};
 use crate::vocab::command::{From, Stdin};
 use crate::vocab::{Command, HttpRequest, Period, Program, TcpTalk, quote};
 

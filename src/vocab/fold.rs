@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::vocab::HostName;
+use super::HostName;
 
 /// The names folded: ranges of numbers in braces, groups in the order in which they first appear, separated by blanks.
 pub fn fold_hosts<'a>(hosts: impl IntoIterator<Item = &'a HostName>) -> String {
@@ -61,7 +61,7 @@ fn split(name: &str) -> (&str, &str, &str) {
     let numeric = name[..label].bytes().all(|b| b.is_ascii_digit());
     let digits_in = |end: usize| {
         let last = name[..end].rfind(|ch: char| ch.is_ascii_digit())? + 1;
-        let first = name[..last].rfind(|ch: char| !ch.is_ascii_digit()).map_or(0, |at| at + 1);
+        let first = name[..last].trim_end_matches(|ch: char| ch.is_ascii_digit()).len();
         Some((first, last))
     };
     let found = if numeric { digits_in(name.len()) } else { digits_in(label).or_else(|| digits_in(name.len())) };
@@ -100,6 +100,7 @@ mod tests {
             ("web8 web9 web10 web11", "web{8..11}"),
             ("web08 web9", "web{08,9}"),
             ("here", "here"),
+            ("é2 é3", "é{2,3}"),
             ("here here", "here"),
             ("", ""),
             ("a1.dc2.example.org a2.dc2.example.org", "a{1,2}.dc2.example.org"),
