@@ -112,6 +112,26 @@ fn a_database_that_is_down_is_no_unknown_alias_and_its_mail_goes_once_it_is_back
     waits_for(&lab, &program, &[]);
     assert_eq!(delivered(&lab, "alice@example.net"), 2);
     status(&program, "alice").exits(0).is_silent_about("unavailable\t");
+
+    // one that hangs costs its own map's answer, not the others'
+    let program = Program::on(&lab).with_changes(&[("mail/alias-lookups", "patience=8", "patience=1")]);
+    lab.service("mariadb", &["hang"]);
+    let ran = status(&program, "postmaster");
+    lab.service("mariadb", &["thaw"]);
+    ran.exits(1).says("mysql.cf\tpostmaster\tcannot be asked\tno answer in 1 s").says("hash:/etc/postfix/dw/aliases\tpostmaster\tfound");
+}
+
+#[test]
+fn a_postfix_that_runs_and_takes_no_mail_is_not_well() {
+    let (lab, _) = lab();
+    let program = Program::on(&lab).with_changes(&[("book.yaml", "timeout: 8s", "timeout: 1s")]);
+    status(&program, "postmaster").exits(0).says("220 dfw-mail01 ESMTP");
+    lab.service("postfix", &["hang"]);
+    let ran = status(&program, "postmaster");
+    ran.exits(1).says("dfw-mail01\trunning").says("failed: port-25@dfw-mail01").says("timed out");
+    program.run(["run", "flush-mail", "--yes"]).exits(3).says("Postfix runs and takes nothing");
+    lab.service("postfix", &["thaw"]);
+    status(&program, "postmaster").exits(0);
 }
 
 /// The project's book, with less patience for mail that does not go.
