@@ -28,6 +28,7 @@ fn the_start_is_answered_by_yes() {
 #[test]
 fn a_read_only_runbook_asks_nothing() {
     let lab = Lab::acquire();
+    lab.service("mariadb", &["up"]);
     let program = Program::on(&lab);
     program.run(["run", "importer-status"]).exits(0).says("bored");
     assert_eq!(program.events_named("asked").len(), 0);
