@@ -118,7 +118,9 @@ fn a_database_that_is_down_is_no_unknown_alias_and_its_mail_goes_once_it_is_back
     lab.service("mariadb", &["hang"]);
     let ran = status(&program, "postmaster");
     lab.service("mariadb", &["thaw"]);
-    ran.exits(1).says("mysql.cf\tpostmaster\tcannot be asked\tno answer in 1 s").says("hash:/etc/postfix/dw/aliases\tpostmaster\tfound");
+    ran.exits(1)
+        .says("mysql.cf\tpostmaster\tcannot be asked\tno answer in 1 s")
+        .says("hash:/etc/postfix/dw/aliases\tpostmaster\tfound");
 }
 
 #[test]

@@ -124,7 +124,11 @@ fn a_claim_is_released_for_that_user_alone() {
     }
     assert!(!program.journal().contains("lab-dw-secret"));
 
-    release(&program, "42").exits(0).says("there is nothing to release").says("cannot be told, left alone").is_silent_about("not-in-the-notes");
+    release(&program, "42")
+        .exits(0)
+        .says("there is nothing to release")
+        .says("cannot be told, left alone")
+        .is_silent_about("not-in-the-notes");
     assert_eq!(program.started(), [""; 0]);
     release(&program, "42 OR 1=1").exits(2);
 }
