@@ -71,8 +71,16 @@ fn one_that_does_not_come_up_or_does_not_answer_does_not_keep_the_other_down() {
     lab.service("ddlockd", &["hold", "dfw-jobs01", "interests:42"]);
     lab.service("ddlockd", &["freeze", "dfw-jobs01"]);
     lab.service("ddlockd", &["crash", "dfw-jobs02"]);
+    // an empty one beside it would give the same locks a second time
     program
         .run(["run", "start-ddlockd", "--yes"])
+        .exits(3)
+        .says("none-hangs does not hold on dfw-jobs01")
+        .says("first stop whoever takes locks");
+    assert!(pids(&lab)[1].is_empty());
+    let overridden = ["--override", "none-hangs", "--reason", "the workers are stopped"];
+    program
+        .run(["run", "start-ddlockd", "--yes"].into_iter().chain(overridden))
         .exits(1)
         .says("start:port-free does not hold on dfw-jobs01")
         .says("its locks are still held");
