@@ -128,7 +128,8 @@ fn unit(out: &mut String, plan: &Plan, unit: &UnitSeen, styles: &Styles, data: &
         );
     }
     if let Some((needed, healthy, sick)) = &unit.floor {
-        let _ = writeln!(out, "  {needed} must stay healthy; now {} are", healthy.len());
+        let _ =
+            writeln!(out, "  {needed} must stay healthy where a healthy one is acted on; now {} are", healthy.len());
         for verdict in sick {
             let host = verdict.host.as_ref().map_or("?", HostName::as_str);
             let why = one_line(verdict.verdict.why().unwrap_or_default());

@@ -7,6 +7,7 @@ use super::check::{Checking, all_hold};
 use super::interrupt::Interrupt;
 use super::look::Looker;
 use super::options::Options;
+use super::roll::takes_away;
 use super::scope::{RunScope, placeholder_views};
 use super::warning::{self, Raised};
 use crate::event::HostVerdict;
@@ -116,8 +117,10 @@ pub async fn rehearse(
         units.push(rehearser.unit(unit).await);
     }
     let floors_hold = units.iter().all(|unit| {
-        let Some((needed, healthy, _)) = &unit.floor else { return true };
-        unit.batches.iter().all(|batch| healthy.iter().filter(|host| !batch.contains(host)).count() >= *needed)
+        let Some((needed, healthy, sick)) = &unit.floor else { return true };
+        unit.batches.iter().all(|batch| {
+            !takes_away(batch, sick) || healthy.iter().filter(|host| !batch.contains(host)).count() >= *needed
+        })
     });
     let would_start = floors_hold && preconditions.iter().all(|seen| seen.holds || seen.overridden);
     Ok(Rehearsal { preconditions, warnings, units, would_start })

@@ -8,7 +8,7 @@ use super::perform::{Flow, Halt, Stage};
 use crate::event::{Event, FailureKind, HostVerdict, Moment, Outcome, Progress, StepState};
 use crate::model::Then;
 use crate::plan::{Floor, Leaf, Unit};
-use crate::vocab::{HostName, Period, StepHost};
+use crate::vocab::{HostName, Period, StepHost, Verdict};
 
 impl Stage<'_> {
     /// Looks at the floors of all rolls before anything is changed: a roll that could not finish is not begun.
@@ -25,19 +25,19 @@ impl Stage<'_> {
             let worst = unit
                 .batches
                 .iter()
-                .filter(|batch| batch.iter().any(|host| waiting.contains(host)))
+                .filter(|batch| takes_away(batch.iter().filter(|host| waiting.contains(host)), &sick))
                 .map(|batch| healthy.iter().filter(|host| !batch.contains(host)).count())
-                .min()
-                .unwrap_or(healthy.len());
+                .min();
             self.record(Event::FloorJudged {
                 step: unit.id.clone(),
                 batch: 0,
                 needed: floor.count,
                 healthy: healthy.clone(),
                 sick: sick.clone(),
+                takes_none: worst.is_none(),
             })
             .await?;
-            if worst < floor.count {
+            if let Some(worst) = worst.filter(|worst| *worst < floor.count) {
                 return Err(Halt::End(
                     Ending::Precondition,
                     format!(
@@ -45,7 +45,7 @@ impl Stage<'_> {
                         unit.id,
                         floor.count,
                         not_healthy(&sick),
-                        mend_first(unit, floor, &healthy, &waiting)
+                        mend_first(unit, &sick, &waiting)
                     ),
                 ));
             }
@@ -206,15 +206,17 @@ impl Stage<'_> {
         let (healthy, sick) = self.health(unit, floor).await?;
         let outside: Vec<HostName> = healthy.into_iter().filter(|host| !batch.contains(host)).collect();
         let left = outside.len();
+        let takes_none = !takes_away(batch, &sick);
         self.record(Event::FloorJudged {
             step: unit.id.clone(),
             batch: number,
             needed: floor.count,
             healthy: outside,
             sick: sick.clone(),
+            takes_none,
         })
         .await?;
-        if left < floor.count {
+        if left < floor.count && !takes_none {
             return Err(Halt::End(
                 Ending::Failed,
                 format!(
@@ -281,18 +283,25 @@ fn not_healthy(sick: &[HostVerdict]) -> String {
     if names.is_empty() { String::new() } else { format!("; not healthy: {}", names.join(", ")) }
 }
 
-/// The way on when those that are not healthy are the only ones that could be acted on.
-fn mend_first(unit: &Unit, floor: &Floor, healthy: &[HostName], waiting: &[HostName]) -> String {
+/// Whether acting on `hosts` may take a healthy one away. One that is known not to be healthy is no loss; one of which
+/// nothing is known may be.
+pub(super) fn takes_away<'a>(hosts: impl IntoIterator<Item = &'a HostName>, sick: &[HostVerdict]) -> bool {
+    hosts.into_iter().any(|host| !known_sick(host, sick))
+}
+
+fn known_sick(host: &HostName, sick: &[HostVerdict]) -> bool {
+    sick.iter().any(|seen| seen.host.as_ref() == Some(host) && matches!(seen.verdict, Verdict::Fails { .. }))
+}
+
+/// The way on when some that are not healthy could be acted on.
+fn mend_first(unit: &Unit, sick: &[HostVerdict], waiting: &[HostName]) -> String {
     let sick: Vec<&str> = unit
         .hosts
         .iter()
-        .filter(|host| waiting.contains(host) && !healthy.contains(host))
+        .filter(|host| waiting.contains(host) && known_sick(host, sick))
         .map(HostName::as_str)
         .collect();
-    if sick.is_empty() || healthy.len() < floor.count {
-        return String::new();
-    }
-    format!(" (`--limit {}` begins with what is not)", sick.join(":"))
+    if sick.is_empty() { String::new() } else { format!(" (`--limit {}` begins with what is not)", sick.join(":")) }
 }
 
 fn beyond(unit: &Unit, failed: &[HostName]) -> String {

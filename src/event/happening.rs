@@ -143,6 +143,9 @@ pub enum Event {
         healthy: Vec<HostName>,
         /// Who is not, and why.
         sick: Vec<HostVerdict>,
+        /// Whether it takes no healthy host away, and so may start however few they are.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        takes_none: bool,
     },
     /// A batch began.
     BatchStarted {

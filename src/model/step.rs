@@ -277,7 +277,7 @@ pub struct Rollout {
     pub declared: bool,
 }
 
-/// How many hosts must be healthy outside a batch for it to start.
+/// How many hosts must be healthy outside a batch that takes a healthy one away, for it to start.
 #[derive(Clone, Debug, Serialize)]
 pub struct MinHealthy {
     /// How many: a number when rendered.

@@ -122,7 +122,7 @@ pub struct Unit {
     pub changes: bool,
 }
 
-/// How many hosts must be healthy outside a batch.
+/// How many hosts must be healthy outside a batch that takes a healthy one away.
 #[derive(Clone, Debug)]
 pub struct Floor {
     /// How many.

@@ -187,7 +187,7 @@ impl<'a> Procedure<'a> {
     fn around(&self, inside: &Inside<'_>, step: &Step, sudo: Option<&Sudo>, hosts: &[HostName], out: &mut Vec<Block>) {
         if let Some(floor) = &step.rollout.min_healthy {
             let mut words = vec![Inline::text(format!(
-                "Begin with a host only while at least {} of the others are well. ",
+                "Begin with a host that is well only while at least {} of the others are. ",
                 inside.text(&floor.count)
             ))];
             let check = &floor.check;

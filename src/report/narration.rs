@@ -182,8 +182,14 @@ impl Narrator {
             Event::Asked { what, question } => vec![asked(what, Told::new(format!("asked: {question}"))).fine()],
             Event::Answered { what, answer } => vec![answered(what, answer)],
             Event::RollStarted { step, batches } => vec![roll(step, batches, steps)],
-            Event::FloorJudged { step, batch, needed, healthy, sick } => {
-                vec![floor(step, *batch, *needed, healthy, sick)]
+            Event::FloorJudged { step, batch, needed, healthy, sick, takes_none } => {
+                let told = floor(step, *batch, *needed, healthy, sick);
+                let why = "who is acted on is not healthy, and no loss to the others";
+                vec![if *takes_none && healthy.len() < *needed {
+                    told.mark(Mark::Warning).detail([Line::text(why)])
+                } else {
+                    told
+                }]
             }
             Event::BatchStarted { step, batch, of, hosts } => {
                 // a roll of one batch has named its hosts

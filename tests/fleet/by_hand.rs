@@ -63,7 +63,10 @@ fn of_steps(steps: &[Step], found: &mut Vec<Demand>) {
         let own = step.checks.iter().chain(&step.skip_if).chain(step.preconditions.iter().map(|p| &p.check));
         found.extend(own.map(demand));
         if let Some(floor) = &step.rollout.min_healthy {
-            let says = format!("Begin with a host only while at least {} of the others are well", floor.count.source());
+            let says = format!(
+                "Begin with a host that is well only while at least {} of the others are",
+                floor.count.source()
+            );
             found.push((says, demand(&floor.check).1));
         }
         match &step.kind {

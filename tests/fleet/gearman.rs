@@ -240,6 +240,16 @@ fn a_server_that_hangs_is_ended_by_its_pidfile_and_only_if_it_is_a_gearmand() {
     program.run(restart).exits(0).says("did not end by itself");
     assert_ne!(pid(&lab, "dfw-jobs01"), before[0]);
     assert_eq!(pid(&lab, "dfw-jobs02"), before[1], "--limit");
+
+    // with both of them so there is nothing healthy to lose
+    for host in HOSTS {
+        lab.service("gearman", &["freeze", host]);
+    }
+    let hung = pids(&lab);
+    program.run(["run", "restart-gearman", "--yes", "--ack", "jobs-lost"]).exits(0).says("no loss to the others");
+    for (now, then) in pids(&lab).iter().zip(&hung) {
+        assert!(!now.is_empty() && now != then, "{now} after {then}");
+    }
 }
 
 #[test]

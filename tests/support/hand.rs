@@ -70,7 +70,7 @@ pub fn sections(page: &str) -> Vec<Section> {
             leaves_out = true;
         } else if let Some(bold) = line.strip_prefix("**").and_then(|line| line.strip_suffix("**")) {
             says = bold.replace('\\', "");
-        } else if line.starts_with("Begin with a host only while") {
+        } else if line.starts_with("Begin with a host that is well only while") {
             line.split('.').next().unwrap().clone_into(&mut says);
         } else if line.contains(", one host at a time") {
             section.one_by_one = hosts_in(line.strip_prefix("On ").unwrap().split(", one host").next().unwrap());

@@ -223,7 +223,7 @@ pub(super) fn every_event() -> Vec<Event> {
         },
         Event::Answered { what: AskedWhat::Start, answer: Answer::NoTerminal },
         Event::RollStarted { step: step(), batches: vec![hosts(), Vec::new()] },
-        Event::FloorJudged { step: step(), batch: 1, needed: 2, healthy: hosts(), sick: verdicts() },
+        Event::FloorJudged { step: step(), batch: 1, needed: 2, healthy: hosts(), sick: verdicts(), takes_none: true },
         Event::BatchStarted { step: step(), batch: 1, of: 2, hosts: hosts() },
         Event::PauseStarted { step: step(), length: Period::ZERO },
         Event::RollStopped { step: step(), why: "too many failures".into(), untouched: hosts() },

@@ -16,7 +16,7 @@ record! {
         pause: Option<LengthText>,
         /// How many hosts may fail before the roll stops. Default: 0.
         max_failures: Option<CountText>,
-        /// How many hosts must be healthy outside a batch for it to start.
+        /// How many hosts must be healthy outside a batch that takes a healthy one away, for it to start.
         min_healthy: Option<RawMinHealthy>,
     }
 }
