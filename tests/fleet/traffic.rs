@@ -175,6 +175,15 @@ fn an_address_is_blocked_with_a_fresh_token_and_nobodys_change_is_lost() {
     program.run(["run", "unblock-address", "203.0.113.9", "--yes"]).exits(0);
     assert_eq!(blocked(&lab), all.replace(r#", "203.0.113.9/32""#, ""));
     program.run(["run", "unblock-address", "203.0.113.9", "--yes"]).exits(0).says("203.0.113.9/32 is not there");
+
+    // what a network holds stays blocked, and the network is named
+    block(&program, "203.0.113.0/24").exits(0);
+    let ran = program.run(["run", "unblock-address", "203.0.113.5", "--yes"]);
+    ran.exits(1).says("203.0.113.5/32 is not there").says("network \"203.0.113.0/24\"").says("unblock-address NETWORK");
+    program.run(["run", "unblock-address", "203.0.113.O", "--yes"]).exits(3).says("nobody was unblocked");
+    assert!(blocked(&lab).contains("203.0.113.0/24"), "{}", blocked(&lab));
+    program.run(["run", "unblock-address", "203.0.113.0/24", "--yes"]).exits(0);
+    assert_eq!(blocked(&lab), all.replace(r#", "203.0.113.9/32""#, ""));
 }
 
 #[test]
