@@ -95,6 +95,12 @@ fn what_all_layers_pass_on_is_found_at_the_bottom() {
         .says("running\tunhealthy\tTarget.FailedHealthChecks")
         .says("failed: balancer@va-admin01, cloudfront@va-admin01, distribution@va-admin01, site@va-admin01, targets@va-admin01, webs@")
         .says("cloudflare    ✓ ok");
+
+    // all webservers answer, and none is at fault
+    for host in ["va-web01", "va-web02", "va-web03", "va-web04", "va-web05", "va-web06"] {
+        lab.fault(host, &["sick"]);
+    }
+    trace(&program).exits(1).says("cluster 1 writer unreachable").says("a backend that they share");
 }
 
 fn purge(program: &Program, paths: &str) -> Ran {
