@@ -98,6 +98,7 @@ fn what_all_layers_pass_on_is_found_at_the_bottom() {
 
     // all webservers answer, and none is at fault
     for host in ["va-web01", "va-web02", "va-web03", "va-web04", "va-web05", "va-web06"] {
+        lab.fault(host, &["well"]);
         lab.fault(host, &["sick"]);
     }
     trace(&program).exits(1).says("cluster 1 writer unreachable").says("a backend that they share");
