@@ -46,6 +46,12 @@ fn status_shows_clusters_members_and_load_and_looks_at_all_whatever_fails() {
     lab.service("mariadb", &["idle"]);
     let refused = status();
     refused.exits(1).says("Rate exceeded").says("failed: members@va-admin01").says("load      ✓ ok");
+
+    // nothing to fail over to
+    aws(&lab, &["set", "throttle", "{}"]);
+    aws(&lab, &["member", "dreamwidth-2", "available"]);
+    aws(&lab, &["alone"]);
+    status().exits(1).says("members 1").says("nothing can take over").says("failed: clusters@va-admin01\n");
     assert_eq!(failovers(&lab), 0);
 
     // the CLI takes no endpoint from its environment for RDS: without the one that is named to it, it would ask the real AWS

@@ -28,6 +28,11 @@ fn the_account_is_judged_by_what_ses_says_of_it() {
         .says("dfw-jobs02\t220 email-smtp")
         .says("dfw-admin01\t2\t0\t0");
 
+    // -1 is SES's word for no limit
+    set(&lab, "quota", "-1");
+    status(&program).exits(0).says("true\tHEALTHY\ttrue\t1200\t-1");
+    set(&lab, "quota", "50000");
+
     set(&lab, "sending", "false");
     set(&lab, "complaints", "41");
     let ran = status(&program);

@@ -95,6 +95,13 @@ fn what_all_layers_pass_on_is_found_at_the_bottom() {
         .says("running\tunhealthy\tTarget.FailedHealthChecks")
         .says("failed: balancer@va-admin01, cloudfront@va-admin01, distribution@va-admin01, site@va-admin01, targets@va-admin01, webs@")
         .says("cloudflare    ✓ ok");
+
+    // all webservers answer, and none is at fault
+    for host in ["va-web01", "va-web02", "va-web03", "va-web04", "va-web05", "va-web06"] {
+        lab.fault(host, &["well"]);
+        lab.fault(host, &["sick"]);
+    }
+    trace(&program).exits(1).says("cluster 1 writer unreachable").says("a backend that they share");
 }
 
 fn purge(program: &Program, paths: &str) -> Ran {
@@ -175,6 +182,15 @@ fn an_address_is_blocked_with_a_fresh_token_and_nobodys_change_is_lost() {
     program.run(["run", "unblock-address", "203.0.113.9", "--yes"]).exits(0);
     assert_eq!(blocked(&lab), all.replace(r#", "203.0.113.9/32""#, ""));
     program.run(["run", "unblock-address", "203.0.113.9", "--yes"]).exits(0).says("203.0.113.9/32 is not there");
+
+    // what a network holds stays blocked, and the network is named
+    block(&program, "203.0.113.0/24").exits(0);
+    let ran = program.run(["run", "unblock-address", "203.0.113.5", "--yes"]);
+    ran.exits(1).says("203.0.113.5/32 is not there").says("network \"203.0.113.0/24\"").says("unblock-address NETWORK");
+    program.run(["run", "unblock-address", "203.0.113.O", "--yes"]).exits(3).says("nobody was unblocked");
+    assert!(blocked(&lab).contains("203.0.113.0/24"), "{}", blocked(&lab));
+    program.run(["run", "unblock-address", "203.0.113.0/24", "--yes"]).exits(0);
+    assert_eq!(blocked(&lab), all.replace(r#", "203.0.113.9/32""#, ""));
 }
 
 #[test]
@@ -185,6 +201,9 @@ fn what_would_shut_out_too_many_is_refused() {
     {
         block(&program, address).exits(3).says("It is an IPv4 address, or a network no wider than /16");
     }
+    block(&program, "203.0.113.77/24").exits(3).says("first \"203.0.113.0\"").says("written with its first address");
+    let ran = program.run(["run", "block-address", "203.0.113.0/24", "--yes"]);
+    ran.exits(4).says("This blocks 256 addresses, from 203.0.113.0 to 203.0.113.255.");
     for (address, network) in [
         ("10.1.2.3", "10.0.0.0/8"),
         ("104.16.5.5", "104.16.0.0/13"),
