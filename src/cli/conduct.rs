@@ -12,12 +12,12 @@ use super::signals;
 use super::terminal::Terminal;
 use super::view::View;
 use crate::engine::{Crew, Interrupt, Options, RecordError, Recorder, perform};
-use crate::event::{Event, Observer, RunState};
+use crate::event::{Event, Observer, RunState, StepEntry};
 use crate::journal::{EventLog, Journal, Replay};
 use crate::plan::Plan;
 use crate::report::{Closing, Keeper, Story};
 use crate::transport::{Fleet, Settings};
-use crate::vocab::{Clock, SystemClock};
+use crate::vocab::{Clock, HostName, StepHost, SystemClock};
 
 /// A run whose journal is open.
 pub(super) struct Conduct<'a> {
@@ -172,8 +172,15 @@ pub(super) fn program(global: &Global) -> String {
     words.join(" ")
 }
 
-/// Whether a run is unfinished and acts on any of these hosts.
+/// Whether a run acts on any of the hosts that the plan changes, and has begun to: one that never sent anything left
+/// nothing half done.
 pub(super) fn touches(state: &RunState, plan: &Plan) -> bool {
     let hosts = plan.changed_hosts();
-    state.opened.changes && state.opened.steps.iter().any(|step| step.hosts.iter().any(|host| hosts.contains(host)))
+    let shared = |step: &StepEntry| step.hosts.iter().any(|host| hosts.contains(host));
+    let sent = |step: &StepEntry| {
+        let attempts = |host: &HostName| state.step(&StepHost::new(step.id.clone(), host.clone())).attempts();
+        step.kind != "wait" && step.hosts.iter().any(|host| attempts(host) > 0)
+    };
+    let steps = &state.opened.steps;
+    state.opened.changes && steps.iter().any(shared) && steps.iter().any(sent)
 }

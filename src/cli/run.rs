@@ -306,7 +306,7 @@ pub(super) fn inventory_entries(context: &Context) -> Vec<(crate::event::TextEnt
 /// What stands in front of an inventory's name among a run's texts.
 pub(super) const INVENTORY: &str = "inventory ";
 
-/// Says which unfinished runs act on the same hosts.
+/// Says which unfinished runs that have begun to act are on the same hosts, one a line.
 fn mention_unfinished(global: &Global, store: &crate::journal::Store, plan: &Plan) {
     if !plan.changes || global.format == Format::Json {
         return;
@@ -314,18 +314,19 @@ fn mention_unfinished(global: &Global, store: &crate::journal::Store, plan: &Pla
     let Ok(all) = store.list() else { return };
     let (readable, unreadable): (Vec<_>, Vec<_>) = all.into_iter().partition(|listing| listing.summary.is_ok());
     super::resume::mention_unreadable(&unreadable);
+    let mut told = String::new();
     for listing in readable.into_iter().filter(crate::journal::RunListing::is_unfinished) {
         let Ok(replay) = store.read(&listing.run) else { continue };
         if conduct::touches(&replay.state, plan) {
             let opened = &replay.state.opened;
-            crate::report::Sink::stderr().write(&format!(
-                "note: an unfinished run of {} by {} is on the same hosts: `{} resume {}` goes on with it\n",
-                opened.runbook,
-                crate::vocab::neutral::one_line(&opened.operator.name),
-                conduct::program(global),
-                listing.run,
-            ));
+            let operator = crate::vocab::neutral::one_line(&opened.operator.name);
+            told.push_str(&format!("  {}  {} by {operator}\n", listing.run, opened.runbook));
         }
+    }
+    if !told.is_empty() {
+        let program = conduct::program(global);
+        crate::report::Sink::stderr()
+            .write(&format!("note: unfinished on the same hosts; `{program} resume RUN` goes on with one:\n{told}"));
     }
 }
 

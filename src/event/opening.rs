@@ -107,6 +107,9 @@ pub struct StepEntry {
     pub id: StepId,
     /// Its name for people.
     pub name: String,
+    /// What its author says of it, and of what to do where it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
     /// What it does in one word: `run`, `command`, `script`, `copy`, `http`, `manual`, `wait`, `probe`, `block`.
     pub kind: String,
     /// The block it stands in, if any.

@@ -18,6 +18,9 @@ pub struct Expectation {
     pub over_all: bool,
 }
 
+/// What is said where something is asked of rows, and there is none.
+const NO_ROW: &str = "there is no row";
+
 /// Of what an expectation's expression must be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -112,7 +115,19 @@ impl Expectation {
         } else {
             roots.map(String::as_str).find(|root| !scope.has(root) && !known(root) && !expression.tolerates(root))
         };
-        unknown.map(|name| Verdict::Unknown { why: format!("{}: there is no column `{name}`", expression.location()) })
+        let why = |name: &str| {
+            // a table whose columns are those of its rows has none without rows: that is what is to be said then
+            if tables.iter().all(|table| table.rows.is_empty() && table.columns.is_empty()) {
+                return match self.quantifier {
+                    Quantifier::Every => Verdict::Fails { why: NO_ROW.to_owned() },
+                    Quantifier::Expect | Quantifier::None => {
+                        Verdict::Unknown { why: format!("{NO_ROW}, and so no column `{name}`") }
+                    }
+                };
+            }
+            Verdict::Unknown { why: format!("{}: there is no column `{name}`", expression.location()) }
+        };
+        unknown.map(why)
     }
 
     fn whole(&self, scope: &Scope, seen: &dyn Fn() -> String) -> Verdict {
@@ -126,7 +141,7 @@ impl Expectation {
     fn rows(&self, rows: &[(Scope, String)]) -> Verdict {
         let wanted = self.quantifier == Quantifier::Every;
         if rows.is_empty() && wanted {
-            return Verdict::Fails { why: "there is no row".to_owned() };
+            return Verdict::Fails { why: NO_ROW.to_owned() };
         }
         let mut wrong = Vec::new();
         for (scope, shown) in rows {

@@ -258,6 +258,7 @@ impl Plan {
                 entries.push(StepEntry {
                     id: unit.id.clone(),
                     name: unit.name.clone(),
+                    says: None,
                     kind: "block".to_owned(),
                     block: None,
                     hosts: unit.hosts.clone(),
@@ -274,6 +275,7 @@ impl Plan {
                 entries.push(StepEntry {
                     id: leaf.id.clone(),
                     name: leaf.step.name.clone(),
+                    says: leaf.step.says.clone(),
                     kind: leaf.kind.word().to_owned(),
                     block: unit.block.then(|| unit.id.clone()),
                     hosts: unit.hosts.clone(),

@@ -11,6 +11,8 @@
 //! - what these are made of: [`Styles`], [`Line`], [`Table`], [`Sink`] and [`Data`]
 
 pub mod closing;
+#[cfg(test)]
+mod closing_tests;
 pub mod elapsed;
 pub mod json;
 pub mod ledger;

@@ -74,6 +74,7 @@ pub(crate) fn step(id: &str, name: &str, kind: &str, block: Option<&str>, on: &[
     StepEntry {
         id: StepId::new(id),
         name: name.to_owned(),
+        says: None,
         kind: kind.to_owned(),
         block: block.map(StepId::new),
         hosts: hosts(on),

@@ -40,6 +40,19 @@ pub struct Unmet<'a> {
     pub otherwise: Option<&'a str>,
 }
 
+/// What a step's own precondition says to do, where it keeps the step from being well.
+#[derive(Clone, Debug)]
+pub struct Advice<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Whether nobody could tell if it holds.
+    pub undecided: bool,
+    /// The hosts.
+    pub hosts: Vec<HostName>,
+    /// What its author says to do where it does not hold.
+    pub text: &'a str,
+}
+
 /// What became of one step on one host, for people.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
@@ -150,20 +163,24 @@ impl Story {
         last.into_iter().filter(|(unmet, holds)| !holds && !overridden(unmet.id)).map(|(unmet, _)| unmet).collect()
     }
 
-    /// What the preconditions of steps say to do, for the hosts where they keep a step from being well: id, hosts, text.
-    pub fn advice(&self) -> Vec<(&str, Vec<HostName>, &str)> {
-        let mut advice: Vec<(&str, Vec<HostName>, &str)> = Vec::new();
+    /// What the preconditions of steps say to do, for the hosts where they keep a step from being well.
+    pub fn advice(&self) -> Vec<Advice<'_>> {
+        let mut advice: Vec<Advice<'_>> = Vec::new();
         for troubled in self.troubled() {
             let judged = self.last_stretch().iter().rev().find_map(|(_, event)| {
                 let Event::PreconditionJudged { id, verdicts, otherwise, moment, .. } = event else { return None };
                 let here = matches!(moment, crate::event::Moment::Step { at } if *at == troubled);
-                here.then(|| (id.as_str(), super::verdicts::hold(verdicts), otherwise.as_deref()))
+                here.then_some((id.as_str(), verdicts, otherwise.as_deref()))
             });
             // they are looked at in order: the last one is that which did not hold, if any did not
-            let Some((id, false, Some(text))) = judged else { continue };
-            match advice.iter_mut().find(|(known, _, _)| *known == id) {
-                Some((_, hosts, _)) => hosts.push(troubled.host),
-                None => advice.push((id, vec![troubled.host], text)),
+            let Some((id, verdicts, Some(text))) = judged else { continue };
+            if super::verdicts::hold(verdicts) {
+                continue;
+            }
+            let undecided = super::verdicts::undecided(verdicts);
+            match advice.iter_mut().find(|known| known.id == id && known.undecided == undecided) {
+                Some(known) => known.hosts.push(troubled.host),
+                None => advice.push(Advice { id, undecided, hosts: vec![troubled.host], text }),
             }
         }
         advice
@@ -225,6 +242,15 @@ impl Story {
         self.opened()
             .map(|opened| opened.steps.iter().filter(|step| step.kind != "block").collect())
             .unwrap_or_default()
+    }
+
+    /// What their authors say of the steps that failed somewhere, in order.
+    pub fn failed_steps(&self) -> Vec<(&StepId, &str)> {
+        let failed = |step: &StepEntry, host: &HostName| {
+            matches!(self.fate(&StepHost::new(step.id.clone(), host.clone())), Fate::Failed(_))
+        };
+        let failed = self.steps().into_iter().filter(|step| step.hosts.iter().any(|host| failed(step, host)));
+        failed.filter_map(|step| Some((&step.id, step.says.as_deref()?))).collect()
     }
 
     /// What the last try of an action wrote, on both streams.

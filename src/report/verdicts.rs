@@ -14,6 +14,12 @@ pub fn hold(verdicts: &[HostVerdict]) -> bool {
     !verdicts.is_empty() && verdicts.iter().all(|one| one.verdict.holds())
 }
 
+/// Whether nothing was found against the expectation, and yet it does not hold: it could not be told.
+pub fn undecided(verdicts: &[HostVerdict]) -> bool {
+    let fails = |one: &HostVerdict| matches!(one.verdict, Verdict::Fails { .. });
+    !hold(verdicts) && !verdicts.iter().any(fails)
+}
+
 /// The hosts on which it does not hold, folded; empty when that is said of no host in particular.
 pub fn where_not(verdicts: &[HostVerdict]) -> String {
     fold_hosts(verdicts.iter().filter(|one| !one.verdict.holds()).filter_map(|one| one.host.as_ref()))

@@ -4,6 +4,7 @@
 //! record alone, so that `audit show` could say the same a week later.
 
 use super::story::Story;
+use super::verdicts;
 use crate::event::{Answer, AskedWhat, Event, Opened, OverrideHow, Resumed};
 use crate::vocab::quote::shell_word;
 use crate::vocab::{RunId, StepHost};
@@ -30,7 +31,11 @@ pub fn ways(story: &Story, exit: u8, program: &str) -> Vec<Way> {
     if !unmet.is_empty() && exit != 0 {
         let again = command.again(story);
         ways.push(Way {
-            when: "Go on when it is over".to_owned(),
+            when: if unmet.iter().all(|one| verdicts::undecided(one.verdicts)) {
+                "Go on when it can be looked at".to_owned()
+            } else {
+                "Go on when it is over".to_owned()
+            },
             words: if story.is_resumable() && story.changed_anything() {
                 again.clone()
             } else {

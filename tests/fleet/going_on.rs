@@ -104,11 +104,24 @@ fn a_new_run_mentions_unfinished_ones_on_its_hosts() {
     let lab = Lab::acquire();
     let program = program(&lab);
     let id = interrupted(&program, &[]);
-    program.run(["run", "act", "--yes", "--limit", "dfw-jobs02"]).exits(0).says(&format!("resume {id}"));
+    program
+        .run(["run", "act", "--yes", "--limit", "dfw-jobs02"])
+        .exits(0)
+        .says("resume RUN")
+        .says(&format!("  {id}  act by "));
     program.run(["run", "restart-webs", "0", "--yes", "--limit", "va-web01"]);
     let text = "title: Elsewhere\nhosts: va-web01\nsteps:\n  - { id: act, run: 'true' }\n";
     std::fs::write(program.book().join("elsewhere.yaml"), text).unwrap();
     program.run(["run", "elsewhere", "--yes"]).exits(0).is_silent_about(&id);
+    // one that sent nothing is on these hosts too, and left nothing there
+    let never = "{ id: never, says: It is never so., probe: { run: 'true' }, expect: exit == 1 }";
+    let text =
+        format!("title: Never\nhosts: va-web01\nsteps:\n  - {{ id: act, preconditions: [{never}], run: 'true' }}\n");
+    std::fs::write(program.book().join("never.yaml"), text).unwrap();
+    program.run(["run", "never", "--yes"]).exits(1);
+    let never = program.newest_id();
+    program.run(["audit", "list", "--unfinished"]).exits(0).says(&never);
+    program.run(["run", "elsewhere", "--yes"]).exits(0).is_silent_about(&never);
 }
 
 #[test]

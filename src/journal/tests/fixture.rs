@@ -70,6 +70,7 @@ pub(super) fn opened(run: RunId) -> Opened {
         steps: vec![StepEntry {
             id: StepId::new("restart"),
             name: "Restart the workers".into(),
+            says: None,
             kind: "run".into(),
             block: None,
             hosts: vec![HostName::new("jobs01")],

@@ -221,6 +221,20 @@ fn judged(quantifier: Quantifier, source: &str, observation: &Observation) -> Ve
 }
 
 #[test]
+fn without_rows_that_would_name_its_columns_a_table_is_said_to_have_no_row() {
+    let empty = observation(&[], Vec::new());
+    for (quantifier, source) in [
+        (Quantifier::None, "stat == 'busy'"),
+        (Quantifier::Every, "stat == 'busy'"),
+        (Quantifier::Expect, "rows | selectattr('stat', 'eq', 'busy') | list | length == 0"),
+    ] {
+        let verdict = judged(quantifier, source, &empty);
+        let why = verdict.why().unwrap_or_default();
+        assert!(why.starts_with("there is no row") && !verdict.holds(), "{source}: {verdict:?}");
+    }
+}
+
+#[test]
 fn a_column_that_no_table_has_is_unknown_also_without_rows() {
     let empty = observation(&["pid", "state"], Vec::new());
     for (quantifier, source) in [
