@@ -44,21 +44,21 @@ Examples:
   runbook docs render restart-jobs                        one page, as Markdown
   runbook docs render restart-jobs --to mediawiki         as it would stand in the wiki
   runbook docs render --all --to markdown --out pages     every runbook and the book itself
-  runbook docs render --site public                       a site to read in a browser: public/index.html")]
+  runbook docs render --to html --site public             a site to read in a browser: public/index.html")]
 struct Render {
     /// The runbooks; without a name and without --all, the page of the book
     names: Vec<String>,
     /// Every runbook, and the page of the book
     #[arg(long, conflicts_with = "names")]
     all: bool,
-    /// The markup
-    #[arg(long, value_enum, default_value_t = Markup::Markdown)]
-    to: Markup,
+    /// The markup; without it Markdown, for a site HTML
+    #[arg(long, value_enum)]
+    to: Option<Markup>,
     /// Write a file for each page into this folder; without it, the one page goes to stdout
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write the whole book as HTML into this folder, with `index.html` as its first page
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["names", "all", "to", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["names", "out"])]
     site: Option<PathBuf>,
     /// Leave out the box of the last run, so that the same book gives the same pages everywhere
     #[arg(long)]
@@ -104,9 +104,12 @@ pub(super) fn docs(global: &Global, args: &Args) -> Result<u8, CliError> {
 fn render(global: &Global, args: &Render) -> Result<u8, CliError> {
     let context = Context::open(global)?;
     let all = args.all || args.site.is_some();
+    if args.site.is_some() && args.to.is_some_and(|to| to != Markup::Html) {
+        return Err(CliError::usage("a site is made of HTML").hint("take `--to` out, or write pages with `--out DIR`"));
+    }
     let (markup, out) = match &args.site {
         Some(dir) => (Markup::Html, Some(dir)),
-        None => (args.to, args.out.as_ref()),
+        None => (args.to.unwrap_or(Markup::Markdown), args.out.as_ref()),
     };
     if out.is_none() && (all || args.names.len() > 1) {
         return Err(CliError::usage("several pages need a folder to go to").hint("say which: `--out DIR`"));

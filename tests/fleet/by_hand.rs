@@ -27,6 +27,9 @@ impl Demands {
 
     /// Judges what a pasted command showed by the book's own probe: what is pasted sees what the tool would see.
     fn judge(&self, says: &str, host: &str, ran: &Ran) -> Verdict {
+        // on the page a runbook's name leads to its page
+        let link = regex::Regex::new(r"\[([^\]]*)\]\(<[^>]*>\)").unwrap();
+        let says = &*link.replace_all(says, "$1");
         let (probe, expectation) =
             self.known.get(says).unwrap_or_else(|| panic!("the book demands no such thing: {says}"));
         let reply = match ran.stdout.strip_prefix("HTTP/1.1 ") {

@@ -32,7 +32,7 @@ fn a_page_goes_to_stdout_and_a_book_to_a_folder() {
     assert_eq!(fs::read_to_string(out.join("local.wiki")).unwrap(), wiki.stdout);
 
     let site = program.dir().join("site");
-    program.run(["docs", "render", "--site", site.to_str().unwrap()]).exits(0);
+    program.run(["docs", "render", "--to", "html", "--site", site.to_str().unwrap()]).exits(0);
     let index = fs::read_to_string(site.join("index.html")).unwrap();
     assert!(index.contains("href=\"local.html\"") && !index.contains("<script"), "{index}");
     assert!(site.join("other.html").exists());
@@ -45,7 +45,7 @@ fn what_cannot_be_done_is_refused() {
     program.run(["docs", "render", "local", "other"]).exits(2).says("--out DIR");
     program.run(["docs", "render", "locl"]).exits(2).says("did you mean `local`?");
     program.run(["docs", "render", "local", "--all"]).exits(2);
-    program.run(["docs", "render", "--site", "x", "--to", "markdown"]).exits(2);
+    program.run(["docs", "render", "--site", "x", "--to", "markdown"]).exits(2).says("a site is made of HTML");
     let file = program.dir().join("file");
     fs::write(&file, "").unwrap();
     program.run(["docs", "render", "local", "--out", file.to_str().unwrap()]).exits(1).says("file");
