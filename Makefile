@@ -14,7 +14,7 @@ demo: needs
 
 # four at once also on two cores: the hosts' tests mostly wait
 test: needs check
-	RUNBOOK_LAB_POOL=4 RUST_TEST_THREADS=4 cargo test --all-targets
+	RUNBOOK_LAB_POOL=4 RUST_TEST_THREADS=4 cargo test --all-targets --no-fail-fast
 	cargo test --doc
 	$(MAKE) fuzz-short
 	@for lab in t0 t1 t2 t3; do LAB=$$lab tests/lab/down; done
