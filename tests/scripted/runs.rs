@@ -64,7 +64,7 @@ steps:
             .everywhere("pid=", Answer::exit(0).stdout(bored))
             .everywhere("awk", Answer::exit(0).stdout("idle 3 3\n"))
             .everywhere("restart-workers", exit(0))
-            .everywhere("mysql", Answer::exit(0).stdout("7\tlj_entries-42\t11.9\n"))
+            .everywhere("mysql", Answer::exit(0).stdout("7\tEntries\tlj_entries-42\tas the titles say\t11.9\n"))
             .on_after("dfw-jobs01", "restart", "awk", [
                 Answer::exit(0).stdout("idle 3 0\n"),
                 Answer::exit(0).stdout("idle 3 2\n"),
