@@ -97,20 +97,14 @@ fn password_of(path: &Path) -> Result<Secret, CliError> {
     Ok(Secret::new(text))
 }
 
-/// The pages of the whole book, its own first; each with a title that no other has.
+/// The pages of the whole book, each with a title that no other has. Its own is the last: when it is published, the pages that
+/// it links to are there.
 pub(super) fn pages(global: &Global, context: &Context) -> Result<Vec<Page>, CliError> {
     let book = context.source.book();
     let runbooks = shelf(context, true)?;
     let edition = Edition::new(book, &context.inventory, &runbooks);
     let last = LastRuns::read(global, book.stale_after);
-    let document = edition.book();
-    let mut pages = vec![Page {
-        name: BOOK.to_owned(),
-        file: "book.yaml".to_owned(),
-        title: document.page.wiki.clone(),
-        text: mediawiki::render(&document),
-        last_run: None,
-    }];
+    let mut pages = Vec::new();
     for runbook in &runbooks {
         // what the template cannot give is not published under another title
         let system = runbook.system.as_deref().unwrap_or_default();
@@ -126,6 +120,14 @@ pub(super) fn pages(global: &Global, context: &Context) -> Result<Vec<Page>, Cli
             last_run: at,
         });
     }
+    let document = edition.book();
+    pages.push(Page {
+        name: BOOK.to_owned(),
+        file: "book.yaml".to_owned(),
+        title: document.page.wiki.clone(),
+        text: mediawiki::render(&document),
+        last_run: None,
+    });
     distinct(&pages)?;
     Ok(pages)
 }

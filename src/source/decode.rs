@@ -339,4 +339,21 @@ macro_rules! choice {
     };
 }
 
-pub(super) use {choice, flat, record, required};
+/// The schema, for editors, of a type whose reader is written by hand; it stands where the type is used.
+macro_rules! schema {
+    ($($type:ty => |$generator:ident| $schema:expr),* $(,)?) => { $(
+        impl schemars::JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn json_schema($generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $schema
+            }
+        }
+    )* };
+}
+
+pub(super) use {choice, flat, record, required, schema};

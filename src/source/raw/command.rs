@@ -1,11 +1,9 @@
 //! Commands: what runs, what it reads, as whom.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
 use super::{Named, OneOrMany, Word};
-use crate::source::decode::{Context, Decode, flat, record};
+use crate::source::decode::{Context, Decode, flat, record, schema};
 use crate::source::tree::{Node, Value};
 
 record! {
@@ -71,18 +69,8 @@ impl Decode for RawSudo {
     }
 }
 
-impl JsonSchema for RawSudo {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "RawSudo".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["boolean", "string"] })
-    }
+schema! {
+    RawSudo => |_generator| json_schema!({ "type": ["boolean", "string"] }),
 }
 
 impl Decode for RawScript {
@@ -107,17 +95,9 @@ impl Decode for RawScript {
     }
 }
 
-impl JsonSchema for RawScript {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "RawScript".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+schema! {
+    RawScript => |generator| {
         let spec = generator.subschema_for::<RawScriptSpec>();
         json_schema!({ "anyOf": [{ "type": "string" }, spec] })
-    }
+    },
 }

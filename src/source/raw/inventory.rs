@@ -1,13 +1,11 @@
 //! An inventory file.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{Schema, json_schema};
 use serde_json::Value as Json;
 
 use super::command::RawSudo;
-use super::{Named, Word};
-use crate::source::decode::{Context, Decode, choice, flat, record};
+use super::{Named, Word, Words};
+use crate::source::decode::{Context, Decode, choice, flat, record, schema};
 use crate::source::text::Span;
 use crate::source::tree::{Kind, Node, Value};
 
@@ -81,10 +79,6 @@ choice! {
 
 flat!(RawSettings);
 
-/// A list of names.
-#[derive(Clone, Debug)]
-pub struct Words(pub Vec<Word>);
-
 /// The hosts: names, each perhaps with settings.
 #[derive(Clone, Debug)]
 pub struct RawHosts(pub Vec<(String, Span, Option<RawHost>)>);
@@ -101,19 +95,6 @@ pub enum RawGroup {
 /// Any value. What looks like a number and can be written back as it stands is one; `1.10` and `0644` stay text.
 #[derive(Clone, Debug)]
 pub struct Free(pub Json);
-
-impl Decode for Words {
-    fn decode(node: &Node, cx: &Context) -> Option<Self> {
-        match &node.value {
-            Value::List(items) => Some(Self(items.iter().filter_map(|item| Word::decode(item, cx)).collect())),
-            Value::Scalar(_) => Word::decode(node, cx).map(|word| Self(vec![word])),
-            Value::Map(_) => {
-                cx.report(cx.expected("a list of names", node));
-                None
-            }
-        }
-    }
-}
 
 impl Decode for RawHosts {
     fn decode(node: &Node, cx: &Context) -> Option<Self> {
@@ -174,27 +155,7 @@ fn free(node: &Node) -> Json {
     }
 }
 
-macro_rules! schema {
-    ($($type:ty => |$generator:ident| $schema:expr),* $(,)?) => { $(
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-            fn json_schema($generator: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    )* };
-}
-
 schema! {
-    Words => |generator| {
-        let word = generator.subschema_for::<Word>();
-        json_schema!({ "anyOf": [word, { "type": "array", "items": word }] })
-    },
     RawHosts => |generator| {
         let (word, host) = (generator.subschema_for::<Word>(), generator.subschema_for::<RawHost>());
         json_schema!({ "anyOf": [

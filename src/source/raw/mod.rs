@@ -16,4 +16,4 @@ pub mod scenario;
 pub mod step;
 
 pub use named::{Named, NamedEntry};
-pub use scalar::{CountText, Expr, Flag, Ident, Length, LengthText, OneOrMany, Prose, Whole, Word};
+pub use scalar::{CountText, Expr, Flag, Ident, Length, LengthText, OneOrMany, Prose, Whole, Word, Words};

@@ -1,12 +1,10 @@
 //! Probes: how they look, and how what they see is read.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
 use super::command::RawProgram;
 use super::{CountText, Ident, Length, Named, OneOrMany, Prose, Whole, Word};
-use crate::source::decode::{Context, Decode, choice, flat, record, required};
+use crate::source::decode::{Context, Decode, choice, flat, record, required, schema};
 use crate::source::tree::{Node, Value};
 
 record! {
@@ -227,23 +225,7 @@ impl Decode for RawProbeRef {
     }
 }
 
-macro_rules! either {
-    ($($type:ty => |$generator:ident| $schema:expr),* $(,)?) => { $(
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-            fn json_schema($generator: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    )* };
-}
-
-either! {
+schema! {
     RawPairs => |_generator| json_schema!({ "anyOf": [{ "const": true }, { "type": "string" }] }),
     RawParse => |generator| {
         let (shape, spec) = (generator.subschema_for::<RawShape>(), generator.subschema_for::<RawParseSpec>());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::source::decode::{Context, Decode, required};
+use crate::source::decode::{Context, Decode, Fields, Take, required, schema};
 use crate::source::text::Span;
 use crate::source::tree::{Kind, Node, Scalar, Style, Value};
 use crate::vocab::Period;
@@ -61,6 +61,10 @@ pub struct Whole {
 /// `true` or `false`.
 #[derive(Clone, Copy, Debug)]
 pub struct Flag(pub bool);
+
+/// A list of words, or one; it may be empty.
+#[derive(Clone, Debug)]
+pub struct Words(pub Vec<Word>);
 
 /// One value or a list of them.
 #[derive(Clone, Debug)]
@@ -307,43 +311,50 @@ impl<T: Decode> Decode for OneOrMany<T> {
     }
 }
 
-required!(Word, Prose, Expr, Ident, LengthText, CountText, Length, Whole);
-
-macro_rules! schema {
-    ($($type:ty => $schema:tt),* $(,)?) => { $(
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
+impl Decode for Words {
+    fn decode(node: &Node, cx: &Context) -> Option<Self> {
+        match &node.value {
+            Value::List(items) => Some(Self(items.iter().filter_map(|item| Word::decode(item, cx)).collect())),
+            Value::Scalar(_) => Word::decode(node, cx).map(|word| Self(vec![word])),
+            Value::Map(_) => {
+                cx.report(cx.expected("a list of names", node));
+                None
             }
         }
-    )* };
+    }
 }
 
+impl<T: Decode> Take for OneOrMany<T> {
+    fn take(fields: &Fields<'_>, key: &'static str) -> Option<Self> {
+        fields.required(key)
+    }
+}
+
+required!(Word, Prose, Expr, Ident, LengthText, CountText, Length, Whole);
+
 schema! {
-    Word => { "type": ["string", "number", "boolean"] },
-    Prose => { "type": "string", "minLength": 1 },
-    Expr => { "type": ["string", "number", "boolean"] },
-    Ident => { "type": ["string", "number", "boolean"], "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$" },
-    Length => { "anyOf": [
+    Word => |_generator| json_schema!({ "type": ["string", "number", "boolean"] }),
+    Prose => |_generator| json_schema!({ "type": "string", "minLength": 1 }),
+    Expr => |_generator| json_schema!({ "type": ["string", "number", "boolean"] }),
+    Ident => |_generator| json_schema!({ "type": ["string", "number", "boolean"], "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$" }),
+    Length => |_generator| json_schema!({ "anyOf": [
         { "type": "string", "pattern": "^\\s*(0|([0-9]+(ms|s|min|m|h|d|w)\\s*)+)$" },
         { "const": 0 }
-    ] },
-    LengthText => { "anyOf": [
+    ] }),
+    LengthText => |_generator| json_schema!({ "anyOf": [
         { "type": "string", "pattern": "(^\\s*(0|([0-9]+(ms|s|min|m|h|d|w)\\s*)+)$)|\\$\\{\\{" },
         { "const": 0 }
-    ] },
-    CountText => { "anyOf": [
+    ] }),
+    CountText => |_generator| json_schema!({ "anyOf": [
         { "type": "integer", "minimum": 0 },
         { "type": "string", "pattern": "(^[0-9]+$)|\\$\\{\\{" }
-    ] },
-    Whole => { "type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32 },
-    Flag => { "type": "boolean" },
+    ] }),
+    Whole => |_generator| json_schema!({ "type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32 }),
+    Flag => |_generator| json_schema!({ "type": "boolean" }),
+    Words => |generator| {
+        let word = generator.subschema_for::<Word>();
+        json_schema!({ "anyOf": [word, { "type": "array", "items": word }] })
+    },
 }
 
 impl<T: JsonSchema> JsonSchema for OneOrMany<T> {

@@ -1,12 +1,10 @@
 //! A file of scenarios.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
 use super::inventory::RawInventory;
-use super::{Flag, Length, Named, OneOrMany, Prose, Whole, Word};
-use crate::source::decode::{Context, Decode, Take, choice, record};
+use super::{Flag, Length, Named, OneOrMany, Prose, Whole, Word, Words};
+use crate::source::decode::{Context, Decode, choice, record, schema};
 use crate::source::text::Span;
 use crate::source::tree::{Node, Value};
 
@@ -269,10 +267,6 @@ record! {
 #[derive(Clone, Debug)]
 pub struct Text(pub String);
 
-/// A list of words; it may be empty.
-#[derive(Clone, Debug)]
-pub struct Words(pub Vec<Word>);
-
 /// What a person says to one question after the other.
 #[derive(Clone, Debug)]
 pub struct RawReplies {
@@ -301,18 +295,6 @@ impl Decode for Text {
             Value::Scalar(scalar) => Some(Self(scalar.text.clone())),
             Value::List(_) | Value::Map(_) => {
                 cx.report(cx.expected("a text", node).help("write several lines as a block behind `|`"));
-                None
-            }
-        }
-    }
-}
-
-impl Decode for Words {
-    fn decode(node: &Node, cx: &Context) -> Option<Self> {
-        match &node.value {
-            Value::List(items) => Some(Self(items.iter().filter_map(|item| Word::decode(item, cx)).collect())),
-            Value::Scalar(_) | Value::Map(_) => {
-                cx.report(cx.expected("a list", node));
                 None
             }
         }
@@ -358,34 +340,8 @@ impl Decode for RawAcks {
     }
 }
 
-impl<T: Decode> Take for OneOrMany<T> {
-    fn take(fields: &crate::source::decode::Fields<'_>, key: &'static str) -> Option<Self> {
-        fields.required(key)
-    }
-}
-
-macro_rules! schema {
-    ($($type:ty => |$generator:ident| $schema:expr),* $(,)?) => { $(
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-            fn json_schema($generator: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    )* };
-}
-
 schema! {
     Text => |_generator| json_schema!({ "type": ["string", "number", "boolean"] }),
-    Words => |generator| {
-        let word = generator.subschema_for::<Word>();
-        json_schema!({ "type": "array", "items": word })
-    },
     RawSaid => |generator| {
         let (word, reply) = (generator.subschema_for::<Word>(), generator.subschema_for::<RawReply>());
         json_schema!({ "anyOf": [word, reply] })

@@ -1,15 +1,13 @@
 //! Steps.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
 use super::check::{RawCheck, RawExpectation, RawPrecondition, RawWarning};
 use super::command::{RawCommand, RawProgram};
 use super::probe::{RawHttp, RawProbeRef};
 use super::rollout::{RawOnFailure, RawRetry, RawRollout};
 use super::{Expr, Flag, Ident, Length, LengthText, Named, OneOrMany, Prose, Word};
-use crate::source::decode::{Context, Decode, record};
+use crate::source::decode::{Context, Decode, record, schema};
 use crate::source::tree::{Node, Value};
 
 record! {
@@ -128,17 +126,9 @@ impl Decode for RawInclude {
     }
 }
 
-impl JsonSchema for RawInclude {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "RawInclude".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+schema! {
+    RawInclude => |generator| {
         let spec = generator.subschema_for::<RawIncludeSpec>();
         json_schema!({ "anyOf": [{ "type": "string" }, spec] })
-    }
+    },
 }
