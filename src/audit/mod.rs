@@ -5,5 +5,7 @@
 //! journal.
 
 mod filter;
+mod signature;
 
 pub use filter::{Filter, Kind};
+pub use signature::{Key, Signer, Signers};
