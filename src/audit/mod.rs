@@ -4,8 +4,14 @@
 //! beside what their hosts and their operators' keys say. Apart from `report`, which shows what it is given and knows no
 //! journal.
 
+mod chain;
 mod filter;
+mod finding;
+mod proof;
 mod signature;
 
+pub use chain::{Chain, Newest};
 pub use filter::{Filter, Kind};
+pub use finding::{Finding, NamedBy};
+pub use proof::Proof;
 pub use signature::{Key, Signer, Signers};

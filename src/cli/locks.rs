@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::app::{Format, Global};
 use super::context::{self, Context};
 use super::error::CliError;
-use super::{conduct, exit, identity, run, terminal, view};
+use super::{conduct, exit, identity, seal, terminal, view};
 use crate::event::{Event, HostEntry, Opened};
 use crate::journal::EventLog as _;
 use crate::model::Target;
@@ -155,15 +155,15 @@ fn break_lock(global: &Global, args: &BreakArgs) -> Result<u8, CliError> {
     let by = format!("{} on {admin_host}", operator.name);
     let now = SystemClock.now();
     let opened = Opened {
-        run: RunId::new(now, run::random()?),
+        run: RunId::new(now, super::run::random()?),
         runbook: BREAKING.to_owned(),
         title: format!("Break the lock of {}", target.name),
         changes: false,
         operator,
         admin_host,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        book: run::absolute(&context.source.book().dir),
-        inventories: context.inventories.iter().map(|file| run::absolute(file)).collect(),
+        book: super::run::absolute(&context.source.book().dir),
+        inventories: context.inventories.iter().map(|file| super::run::absolute(file)).collect(),
         plan: Digest::of(b""),
         params: BTreeMap::new(),
         limit: None,
@@ -178,7 +178,9 @@ fn break_lock(global: &Global, args: &BreakArgs) -> Result<u8, CliError> {
         texts: Vec::new(),
         link: None,
     };
-    let mut journal = context::store(global)?.create(now, opened, &[])?;
+    let store = context::store(global)?;
+    let (run, name) = (opened.run.clone(), opened.operator.name.clone());
+    let mut journal = store.create(now, opened, &[])?;
     let broken = runtime.block_on(fleet.break_lock(&target, &by, reason));
     let (exit, why) = match &broken {
         Ok(Some(holder)) => {
@@ -191,7 +193,8 @@ fn break_lock(global: &Global, args: &BreakArgs) -> Result<u8, CliError> {
         Err(fault) => (exit::FAILED, format!("the lock of {} may not be broken: {fault}", target.name)),
     };
     journal.append(SystemClock.now(), Event::Ended { exit, why: why.clone() })?;
-    out.write(&format!("{}\n", one_line(&why)));
+    let sealed = seal::seal_journal(global, &store, &run, &journal, &name)?;
+    out.write(&format!("{}\n{sealed}\n", one_line(&why)));
     Ok(exit)
 }
 

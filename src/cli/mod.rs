@@ -28,6 +28,7 @@ mod resolve;
 mod resume;
 mod run;
 mod schema;
+mod seal;
 mod show;
 mod signals;
 mod terminal;

@@ -11,7 +11,7 @@ pub mod state;
 
 pub use happening::{
     AckHow, ActionKind, Answer, AskedWhat, Choice, Event, Found, HostVerdict, LockedHost, Moment, Output, OverrideHow,
-    StoredOutput, Unlocked,
+    PrunedRun, StoredOutput, Unlocked,
 };
 pub use observer::{Observer, Progress};
 pub use opening::{HostEntry, Link, Opened, OperatorEntry, Resumed, StepEntry, TextEntry};
