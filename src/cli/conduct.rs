@@ -13,7 +13,7 @@ use super::terminal::Terminal;
 use super::view::View;
 use crate::engine::{Crew, Interrupt, Options, RecordError, Recorder, perform};
 use crate::event::{Event, Observer, RunState, StepEntry};
-use crate::journal::{EventLog, Journal, Replay};
+use crate::journal::{EventLog, Journal, Replay, Store};
 use crate::plan::Plan;
 use crate::report::{Closing, Keeper, Story};
 use crate::transport::{Fleet, Settings};
@@ -22,6 +22,7 @@ use crate::vocab::{Clock, HostName, StepHost, SystemClock};
 /// A run whose journal is open.
 pub(super) struct Conduct<'a> {
     pub(super) global: &'a Global,
+    pub(super) store: &'a Store,
     pub(super) plan: &'a Plan,
     pub(super) options: &'a Options,
     pub(super) journal: Journal,
@@ -107,6 +108,12 @@ impl Conduct<'_> {
         if let Some(live) = &view.live {
             live.finish();
         }
+        let sealed = performed_head(&runtime, &result, &recorder).map(|(records, head)| {
+            let first = self.past.records.first().map_or_else(|| head.clone(), |record| record.digest.clone());
+            let state = runtime.block_on(recorder.state(RunState::clone));
+            let extent = Extent { records, head, first };
+            seal::seal(self.global, self.store, &state, extent, &options.operator, Stamped::default())
+        });
         let story = keeper.story();
         let lost = matches!(&result, Err(RecordError::Journal(error)) if error.is_lost());
         let (exit, why, error) = match result {
@@ -123,6 +130,9 @@ impl Conduct<'_> {
                 .program(program(self.global))
                 .lost(lost);
             view.prose.write(&format!("\n{}", closing.shown(&story, exit, &why)));
+        }
+        if let Some(sealed) = sealed.filter(|_| text) {
+            view.prose.write(&format!("{}\n", view.styles.paint(Role::Dim, &sealed)));
         }
         // a blocking prompt may still hold a thread; nothing of the run is left to wait for
         runtime.shutdown_background();

@@ -35,5 +35,6 @@ mod terminal;
 mod test;
 mod view;
 mod wiki;
+mod without_runbook;
 
 pub use app::{App, main};
