@@ -117,7 +117,7 @@ impl Conduct<'_> {
         let story = keeper.story();
         let lost = matches!(&result, Err(RecordError::Journal(error)) if error.is_lost());
         let (exit, why, error) = match result {
-            Ok(ending) => (ending.exit(), last_word(&story), None),
+            Ok(performed) => (performed.ending.exit(), last_word(&story), None),
             Err(error) => {
                 let mut error = CliError::from(error);
                 let unrecorded = runtime.block_on(recorder.unrecorded());
