@@ -5,5 +5,7 @@
 //! journal.
 
 mod filter;
+mod kind;
 
-pub use filter::{Filter, Kind};
+pub use filter::Filter;
+pub use kind::{Kind, standing};
