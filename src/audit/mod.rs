@@ -6,6 +6,8 @@
 
 mod filter;
 mod kind;
+mod signature;
 
 pub use filter::Filter;
 pub use kind::{Kind, standing};
+pub use signature::{Key, Signer, Signers};
