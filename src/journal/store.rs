@@ -87,6 +87,11 @@ impl Store {
         &self.root
     }
 
+    /// The folder of what goes through all runs.
+    pub fn chain_folder(&self) -> PathBuf {
+        newest::place(&self.root)
+    }
+
     /// The folder of a run, there or not.
     pub fn folder(&self, run: &RunId) -> PathBuf {
         self.runs().join(run.as_str())
