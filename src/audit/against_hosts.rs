@@ -65,7 +65,7 @@ pub enum Finding {
     },
     /// There is none, and none is due: no stretch of the run has come to its end.
     NoneDue,
-    /// The host was not asked, or did not answer.
+    /// The host was not asked, did not answer, or could not tell of all its logs, and has no stamp in the others.
     NotAsked {
         /// Why.
         why: String,
@@ -159,6 +159,13 @@ fn on_host(facts: &Facts<'_>, changed: Option<&BTreeMap<StepId, &'static str>>, 
     match vouched {
         Some(records) => Finding::Agrees { records, whole: facts.ended_at.is_none_or(|ended| ended <= records) },
         None if facts.ended_at.is_none() => Finding::NoneDue,
+        None if !seen.unread.is_empty() => {
+            Finding::NotAsked { why: format!("not all of its logs could be read: {}", seen.unread.join("; ")) }
+        }
+        // among what was left out, the oldest, may be some of it
+        None if seen.cut && seen.stamps.first().is_some_and(|first| *facts.run <= first.run) => {
+            Finding::NotAsked { why: "its logs have more stamps than were brought".to_owned() }
+        }
         None => Finding::NoStamp { reaches_back: seen.oldest.as_ref().is_some_and(|oldest| oldest < facts.run) },
     }
 }

@@ -1,3 +1,5 @@
+//! Journals beside logs that agree, that do not, and that say nothing.
+
 use super::*;
 
 const RUN: &str = "20261122T031500Z-11111111";
@@ -58,7 +60,11 @@ fn one_that_was_rewritten_or_cut_is_contradicted() {
     let other = Stamp { head: digest(1000), ..stamp(RUN, "restart", "ok", 57) };
     assert_eq!(contradicts(finding(57, Some(57), seen(std::slice::from_ref(&other)))), Contradiction::Differs);
     let both = [stamp(RUN, "restart", "ok", 20), other];
-    assert_eq!(contradicts(finding(80, Some(80), seen(&both))), Contradiction::Differs, "one that agrees does not help");
+    assert_eq!(
+        contradicts(finding(80, Some(80), seen(&both))),
+        Contradiction::Differs,
+        "one that agrees does not help"
+    );
     let ours = [stamp(RUN, "restart", "ok", 57)];
     assert_eq!(contradicts(finding(56, Some(20), seen(&ours))), Contradiction::Cut { records: 56 });
     assert_eq!(contradicts(finding(3, None, seen(&ours))), Contradiction::Cut { records: 3 });
@@ -82,6 +88,12 @@ fn none_is_told_apart_from_none_that_could_be_there() {
     assert_eq!(finding(57, Some(57), seen(&[stamp(NEWER, "x", "ok", 9)])), Finding::NoStamp { reaches_back: false });
     assert_eq!(finding(57, Some(57), seen(&[])), Finding::NoStamp { reaches_back: false });
     assert_eq!(finding(9, None, seen(&older)), Finding::NoneDue);
+    let unread = vec!["/var/log/syslog.3.xz: there is no xzcat there".to_owned()];
+    let some = StampsSeen { unread, ..seen(&older).unwrap() };
+    let found = finding(57, Some(57), Ok(some));
+    assert!(matches!(&found, Finding::NotAsked { why } if why.contains("xzcat")), "{found:?}");
+    let newer = StampsSeen { cut: true, ..seen(&[stamp(NEWER, "x", "ok", 9)]).unwrap() };
+    assert!(matches!(finding(57, Some(57), Ok(newer)), Finding::NotAsked { .. }));
     let why = "unreachable: timed out".to_owned();
     assert_eq!(finding(57, Some(57), Err(why.clone())), Finding::NotAsked { why });
 }

@@ -316,11 +316,7 @@ pub trait Inspect: Send + Sync {
 
     /// Says which stamps of `run`, or of every run, the logs of `target` have, rotated ones too; read as the user that the
     /// inventory names for sudo there, or as the login user. Logs that may not be read are an error, unless others have some.
-    fn stamps<'a>(
-        &'a self,
-        target: &'a Target,
-        run: Option<&'a RunId>,
-    ) -> Pending<'a, Result<StampsSeen, Fault>>;
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>>;
 }
 
 /// The capability to change.

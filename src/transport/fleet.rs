@@ -101,11 +101,7 @@ impl Inspect for Fleet {
         self.way(target).written(target, sudo, run, step, attempt)
     }
 
-    fn stamps<'a>(
-        &'a self,
-        target: &'a Target,
-        run: Option<&'a RunId>,
-    ) -> Pending<'a, Result<StampsSeen, Fault>> {
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>> {
         self.way(target).stamps(target, run)
     }
 }

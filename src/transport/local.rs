@@ -55,11 +55,7 @@ impl Inspect for Local {
         Box::pin(host::written(&Here, sudo, run, step, attempt))
     }
 
-    fn stamps<'a>(
-        &'a self,
-        target: &'a Target,
-        run: Option<&'a RunId>,
-    ) -> Pending<'a, Result<StampsSeen, Fault>> {
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>> {
         Box::pin(host::stamps(&Here, target, run))
     }
 }

@@ -70,11 +70,7 @@ impl Inspect for Ssh {
         Box::pin(async move { host::written(&self.connections.to(target)?, sudo, run, step, attempt).await })
     }
 
-    fn stamps<'a>(
-        &'a self,
-        target: &'a Target,
-        run: Option<&'a RunId>,
-    ) -> Pending<'a, Result<StampsSeen, Fault>> {
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>> {
         Box::pin(async move { host::stamps(&self.connections.to(target)?, target, run).await })
     }
 }

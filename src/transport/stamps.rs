@@ -125,7 +125,9 @@ pub fn found(answer: &[u8]) -> Result<StampsSeen, String> {
         ));
     }
     if seen.read.is_empty() && seen.unread.is_empty() {
-        return Err("it has no log to look into: no journal of systemd, no /var/log/syslog, no /var/log/messages".to_owned());
+        return Err(
+            "it has no log to look into: no journal of systemd, no /var/log/syslog, no /var/log/messages".to_owned()
+        );
     }
     seen.unread.extend(denied.into_iter().map(|log| format!("{log}: {user} may not read it")));
     seen.cut = stamps.len() > MOST;

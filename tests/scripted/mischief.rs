@@ -196,11 +196,7 @@ impl Inspect for Mischief {
         self.fleet.written(target, sudo, run, step, attempt)
     }
 
-    fn stamps<'a>(
-        &'a self,
-        target: &'a Target,
-        run: Option<&'a RunId>,
-    ) -> Pending<'a, Result<StampsSeen, Fault>> {
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>> {
         self.fleet.stamps(target, run)
     }
 }

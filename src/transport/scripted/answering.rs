@@ -177,11 +177,7 @@ impl Inspect for Scripted {
         })
     }
 
-    fn stamps<'a>(
-        &'a self,
-        target: &'a Target,
-        run: Option<&'a RunId>,
-    ) -> Pending<'a, Result<StampsSeen, Fault>> {
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>> {
         Box::pin(std::future::ready(self.stamps_seen(target, run)))
     }
 }

@@ -148,9 +148,8 @@ impl Script {
 
     /// The fault that a rule for the whole host has it in now; its list does not go on.
     pub(super) fn fault_of_the_host(&self, host: &HostName) -> Option<Fault> {
-        let is_for = |standing: &&Standing| {
-            standing.rule.matcher == Matcher::Host && standing.rule.is_for(host, &self.effects)
-        };
+        let is_for =
+            |standing: &&Standing| standing.rule.matcher == Matcher::Host && standing.rule.is_for(host, &self.effects);
         let standing = self.rules.iter().rev().find(is_for)?;
         let index = standing.given.get(host).map_or(0, |given| given.index);
         standing.rule.answers.0.get(index)?.result.clone().err()
