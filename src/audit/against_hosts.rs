@@ -43,7 +43,7 @@ impl<'a> Facts<'a> {
 
 /// What one host's log has to say of a run's journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum HostFinding {
     /// Every stamp there agrees.
     Agrees {
         /// So many of the journal's records are vouched for.
@@ -105,13 +105,13 @@ pub struct MissingRun {
 }
 
 /// Compares a run's journal with what was seen, host by host: those that it changed, and those that have stamps of it.
-pub fn compare(facts: &Facts<'_>, seen: &Seen) -> BTreeMap<HostName, Finding> {
+pub fn compare(facts: &Facts<'_>, seen: &Seen) -> BTreeMap<HostName, HostFinding> {
     let mut findings = BTreeMap::new();
     let stamped = seen.iter().filter(|(_, seen)| seen.as_ref().is_ok_and(|seen| of(facts.run, seen).next().is_some()));
     for host in facts.changed.keys().chain(stamped.map(|(host, _)| host)) {
         let finding = match seen.get(host) {
-            None => Finding::NotAsked { why: "it was not asked".to_owned() },
-            Some(Err(why)) => Finding::NotAsked { why: why.clone() },
+            None => HostFinding::NotAsked { why: "it was not asked".to_owned() },
+            Some(Err(why)) => HostFinding::NotAsked { why: why.clone() },
             Some(Ok(seen)) => on_host(facts, facts.changed.get(host), seen),
         };
         findings.insert(host.clone(), finding);
@@ -148,25 +148,25 @@ fn of<'a>(run: &RunId, seen: &'a StampsSeen) -> impl Iterator<Item = &'a Stamp> 
     seen.stamps.iter().filter(move |stamp| stamp.run == *run)
 }
 
-fn on_host(facts: &Facts<'_>, changed: Option<&BTreeMap<StepId, &'static str>>, seen: &StampsSeen) -> Finding {
+fn on_host(facts: &Facts<'_>, changed: Option<&BTreeMap<StepId, &'static str>>, seen: &StampsSeen) -> HostFinding {
     let mut vouched = None;
     for stamp in of(facts.run, seen) {
         if let Some(how) = contradiction(facts, changed, stamp) {
-            return Finding::Contradicts { stamp: Box::new(stamp.clone()), how };
+            return HostFinding::Contradicts { stamp: Box::new(stamp.clone()), how };
         }
         vouched = vouched.max(Some(stamp.records));
     }
     match vouched {
-        Some(records) => Finding::Agrees { records, whole: facts.ended_at.is_none_or(|ended| ended <= records) },
-        None if facts.ended_at.is_none() => Finding::NoneDue,
+        Some(records) => HostFinding::Agrees { records, whole: facts.ended_at.is_none_or(|ended| ended <= records) },
+        None if facts.ended_at.is_none() => HostFinding::NoneDue,
         None if !seen.unread.is_empty() => {
-            Finding::NotAsked { why: format!("not all of its logs could be read: {}", seen.unread.join("; ")) }
+            HostFinding::NotAsked { why: format!("not all of its logs could be read: {}", seen.unread.join("; ")) }
         }
         // among what was left out, the oldest, may be some of it
         None if seen.cut && seen.stamps.first().is_some_and(|first| *facts.run <= first.run) => {
-            Finding::NotAsked { why: "its logs have more stamps than were brought".to_owned() }
+            HostFinding::NotAsked { why: "its logs have more stamps than were brought".to_owned() }
         }
-        None => Finding::NoStamp { reaches_back: seen.oldest.as_ref().is_some_and(|oldest| oldest < facts.run) },
+        None => HostFinding::NoStamp { reaches_back: seen.oldest.as_ref().is_some_and(|oldest| oldest < facts.run) },
     }
 }
 

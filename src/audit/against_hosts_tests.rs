@@ -30,7 +30,7 @@ fn seen(stamps: &[Stamp]) -> Result<StampsSeen, String> {
 }
 
 /// What `a` says of a run of so many records, whose last stretch ended there, and which did `restart` on it.
-fn finding(records: u64, ended_at: Option<u64>, a: Result<StampsSeen, String>) -> Finding {
+fn finding(records: u64, ended_at: Option<u64>, a: Result<StampsSeen, String>) -> HostFinding {
     let run = RUN.parse().unwrap();
     let digest_of = |number: u64| (1..=records).contains(&number).then(|| digest(number));
     let changed = BTreeMap::from([("a".into(), BTreeMap::from([("restart".into(), "ok")]))]);
@@ -40,19 +40,19 @@ fn finding(records: u64, ended_at: Option<u64>, a: Result<StampsSeen, String>) -
     findings.remove("a").unwrap()
 }
 
-fn contradicts(finding: Finding) -> Contradiction {
-    let Finding::Contradicts { how, .. } = finding else { panic!("{finding:?}") };
+fn contradicts(finding: HostFinding) -> Contradiction {
+    let HostFinding::Contradicts { how, .. } = finding else { panic!("{finding:?}") };
     how
 }
 
 #[test]
 fn a_journal_as_it_was_agrees() {
     let ours = [stamp(RUN, "restart", "in-doubt", 20), stamp(RUN, "restart", "ok", 57), stamp(OLDER, "x", "ok", 99)];
-    assert_eq!(finding(57, Some(57), seen(&ours)), Finding::Agrees { records: 57, whole: true });
+    assert_eq!(finding(57, Some(57), seen(&ours)), HostFinding::Agrees { records: 57, whole: true });
     // a person said something since; a later stretch was killed
-    assert_eq!(finding(60, Some(57), seen(&ours)), Finding::Agrees { records: 57, whole: true });
+    assert_eq!(finding(60, Some(57), seen(&ours)), HostFinding::Agrees { records: 57, whole: true });
     // the last stretch's stamp did not come there, or somebody removed it
-    assert_eq!(finding(80, Some(80), seen(&ours)), Finding::Agrees { records: 57, whole: false });
+    assert_eq!(finding(80, Some(80), seen(&ours)), HostFinding::Agrees { records: 57, whole: false });
 }
 
 #[test]
@@ -78,24 +78,27 @@ fn what_a_stamp_says_of_a_step_must_be_so() {
     let nothing = Contradiction::Outcome { journal: None };
     assert_eq!(contradicts(finding(57, Some(57), seen(&[stamp(RUN, "other", "ok", 57)]))), nothing);
     // after an earlier stretch it may have been so
-    assert_eq!(finding(80, Some(80), seen(&failed)), Finding::Agrees { records: 57, whole: false });
+    assert_eq!(finding(80, Some(80), seen(&failed)), HostFinding::Agrees { records: 57, whole: false });
 }
 
 #[test]
 fn none_is_told_apart_from_none_that_could_be_there() {
     let older = [stamp(OLDER, "x", "ok", 9)];
-    assert_eq!(finding(57, Some(57), seen(&older)), Finding::NoStamp { reaches_back: true });
-    assert_eq!(finding(57, Some(57), seen(&[stamp(NEWER, "x", "ok", 9)])), Finding::NoStamp { reaches_back: false });
-    assert_eq!(finding(57, Some(57), seen(&[])), Finding::NoStamp { reaches_back: false });
-    assert_eq!(finding(9, None, seen(&older)), Finding::NoneDue);
+    assert_eq!(finding(57, Some(57), seen(&older)), HostFinding::NoStamp { reaches_back: true });
+    assert_eq!(
+        finding(57, Some(57), seen(&[stamp(NEWER, "x", "ok", 9)])),
+        HostFinding::NoStamp { reaches_back: false }
+    );
+    assert_eq!(finding(57, Some(57), seen(&[])), HostFinding::NoStamp { reaches_back: false });
+    assert_eq!(finding(9, None, seen(&older)), HostFinding::NoneDue);
     let unread = vec!["/var/log/syslog.3.xz: there is no xzcat there".to_owned()];
     let some = StampsSeen { unread, ..seen(&older).unwrap() };
     let found = finding(57, Some(57), Ok(some));
-    assert!(matches!(&found, Finding::NotAsked { why } if why.contains("xzcat")), "{found:?}");
+    assert!(matches!(&found, HostFinding::NotAsked { why } if why.contains("xzcat")), "{found:?}");
     let newer = StampsSeen { cut: true, ..seen(&[stamp(NEWER, "x", "ok", 9)]).unwrap() };
-    assert!(matches!(finding(57, Some(57), Ok(newer)), Finding::NotAsked { .. }));
+    assert!(matches!(finding(57, Some(57), Ok(newer)), HostFinding::NotAsked { .. }));
     let why = "unreachable: timed out".to_owned();
-    assert_eq!(finding(57, Some(57), Err(why.clone())), Finding::NotAsked { why });
+    assert_eq!(finding(57, Some(57), Err(why.clone())), HostFinding::NotAsked { why });
 }
 
 #[test]
@@ -113,7 +116,7 @@ fn a_host_that_the_journal_does_not_name_speaks_too() {
     let how = contradicts(findings["a"].clone());
     assert_eq!(how, Contradiction::Outcome { journal: None });
     let nobody = Facts { changed: BTreeMap::from([("d".into(), BTreeMap::new())]), ..facts };
-    assert!(matches!(compare(&nobody, &hosts)["d"], Finding::NotAsked { .. }));
+    assert!(matches!(compare(&nobody, &hosts)["d"], HostFinding::NotAsked { .. }));
 }
 
 #[test]
@@ -140,5 +143,5 @@ fn long_names_are_known_again() {
     let changed = BTreeMap::from([("a".into(), BTreeMap::from([(long.as_str().into(), "ok")]))]);
     let facts = Facts { run: &run, records: 57, digest_of: &digest_of, ended_at: Some(57), changed };
     let hosts = BTreeMap::from([("a".into(), seen(&[stamp(RUN, &long, "ok", 57)]))]);
-    assert_eq!(compare(&facts, &hosts)["a"], Finding::Agrees { records: 57, whole: true });
+    assert_eq!(compare(&facts, &hosts)["a"], HostFinding::Agrees { records: 57, whole: true });
 }

@@ -5,6 +5,14 @@
 //! journal.
 
 pub mod against_hosts;
+mod chain;
 mod filter;
+mod finding;
+mod proof;
+mod signature;
 
+pub use chain::{Chain, Newest};
 pub use filter::{Filter, Kind};
+pub use finding::{Finding, NamedBy};
+pub use proof::Proof;
+pub use signature::{Key, Signer, Signers};

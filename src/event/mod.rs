@@ -13,9 +13,9 @@ pub mod state;
 pub use changed::changed;
 pub use happening::{
     AckHow, ActionKind, Answer, AskedWhat, Choice, Event, Found, HostVerdict, LockedHost, Moment, Output, OverrideHow,
-    StoredOutput, Unlocked,
+    PrunedRun, StoredOutput, Unlocked,
 };
 pub use observer::{Observer, Progress};
-pub use opening::{HostEntry, Opened, OperatorEntry, Resumed, StepEntry, TextEntry};
+pub use opening::{HostEntry, Link, Opened, OperatorEntry, Resumed, StepEntry, TextEntry};
 pub use outcome::{ActionEnd, FailureKind, Outcome};
 pub use state::{IllegalEvent, RunState, RunStatus, Sent, StepState, Undos};

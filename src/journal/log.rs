@@ -60,6 +60,7 @@ impl Durability {
             | Event::Interrupted { .. }
             | Event::LockLost { .. }
             | Event::LockBroken { .. }
+            | Event::RunsPruned { .. }
             | Event::Stopped { .. }
             | Event::Ended { .. } => Self::Now,
             // `observed-before` is here because it is of use only once `step-started` is written behind it

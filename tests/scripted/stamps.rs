@@ -104,7 +104,7 @@ fn a_syslog_that_takes_nothing_changes_nothing_else() {
     in_a_world(&Case::new(TWO, broken), async |world: World<'_>| {
         let performed = performed(&world).await.unwrap();
         assert_eq!((performed.ending, performed.stamped), (Ending::Done, Vec::new()));
-        let unstamped = [("a", "did not start: there is no /dev/log"), ("b", "it did not answer in time")];
+        let unstamped = [("a", "there is no /dev/log"), ("b", "it did not answer in time")];
         assert_eq!(performed.unstamped, unstamped.map(|(host, why)| (HostName::new(host), why.to_owned())));
         assert_eq!(world.log.events(), undisturbed);
         assert_eq!(world.fleet.receipts_kept(), [""; 0], "it is tidied all the same");

@@ -23,7 +23,7 @@ pub(super) async fn ask(
     let fleet = conduct::fleet(AT_ONCE);
     let asking = hosts.into_iter().map(|host| async {
         let seen = match inventory.target(&host) {
-            Some(target) => fleet.stamps(&target, run).await.map_err(|fault| one_line(&fault.to_string())),
+            Some(target) => fleet.stamps(&target, run).await.map_err(|fault| one_line(&fault.why())),
             None => Err("the inventory does not have it".to_owned()),
         };
         (host, seen)
