@@ -1,5 +1,6 @@
 //! `runbook audit`: one file a subcommand.
 
+mod against_hosts;
 mod filter;
 mod list;
 mod prune;
