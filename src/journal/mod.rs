@@ -25,6 +25,8 @@ mod memory;
 mod reader;
 mod record;
 mod room;
+mod shape;
+mod skim;
 mod store;
 mod writer;
 
