@@ -193,7 +193,11 @@ fn check(directory: &Path, digest: &Digest, bytes: Option<u64>) -> Result<(), Fi
         digester.update(&piece[..read]);
         length += read as u64;
     }
-    if digester.finish() == *digest && bytes.is_none_or(|bytes| bytes == length) { Ok(()) } else { Err(FileFault::Changed) }
+    if digester.finish() == *digest && bytes.is_none_or(|bytes| bytes == length) {
+        Ok(())
+    } else {
+        Err(FileFault::Changed)
+    }
 }
 
 /// Reads a kept file whole and checks it.

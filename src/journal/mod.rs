@@ -25,9 +25,9 @@ mod memory;
 mod reader;
 mod record;
 mod room;
-mod shape;
 mod skim;
 mod store;
+mod walker;
 mod writer;
 
 #[cfg(test)]

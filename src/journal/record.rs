@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::integrity::Fault;
-use super::skim::Skimmed;
+use super::skim::{self, Skimmed};
 use crate::event::Event;
 use crate::vocab::Digest;
 
@@ -159,26 +159,24 @@ pub(super) fn decode_alone(line: &[u8]) -> Result<Record, Refusal> {
 
 /// A line with its event, or why there is none in it.
 fn parsed(line: &[u8], reading: Reading) -> Result<Line<'_, Result<Event, Refusal>>, Fault> {
+    // UTF-8 is looked for once, and not again in each text
+    let text = std::str::from_utf8(line).ok();
     if reading == Reading::Skimmed
-        && let Ok(line) = parse::<Skimmed>(line)
+        && let Some(Skimmed { seq, at, prev, event }) = text.and_then(skim::skim)
     {
-        return Ok(line.map(|Skimmed(event)| Ok(event)));
+        return Ok(Line { format: None, seq, at, prev: prev.into(), event: Ok(event), _digest: IgnoredAny });
     }
-    match parse::<Event>(line) {
-        Ok(line) => Ok(line.map(Ok)),
+    let whole = match text {
+        Some(text) => serde_json::from_str(text),
+        None => serde_json::from_slice(line),
+    };
+    match whole {
+        Ok(line) => Ok(Line::map(line, Ok)),
         Err(error) => {
             let line: Line<serde_json::Value> =
-                parse(line).map_err(|_| Fault::NotARecord { detail: error.to_string() })?;
+                serde_json::from_slice(line).map_err(|_| Fault::NotARecord { detail: error.to_string() })?;
             Ok(line.map(|event| Err(Refusal::UnknownEvent { event: name_of(&event), detail: error.to_string() })))
         }
-    }
-}
-
-fn parse<'a, E: Deserialize<'a>>(line: &'a [u8]) -> Result<Line<'a, E>, serde_json::Error> {
-    match std::str::from_utf8(line) {
-        // looked at once, and not again for each text in it
-        Ok(text) => serde_json::from_str(text),
-        Err(_) => serde_json::from_slice(line),
     }
 }
 
@@ -186,13 +184,13 @@ fn parse<'a, E: Deserialize<'a>>(line: &'a [u8]) -> Result<Line<'a, E>, serde_js
 fn check_digest(line: &[u8]) -> Result<Digest, Fault> {
     let cut = line.len().checked_sub(DIGEST_TAIL).ok_or(Fault::NoDigest)?;
     let (body, tail) = line.split_at(cut);
-    let digest = tail
-        .strip_prefix(DIGEST_KEY)
-        .and_then(|rest| rest.strip_suffix(DIGEST_END))
-        .and_then(|digits| std::str::from_utf8(digits).ok())
-        .and_then(Digest::parse)
-        .ok_or(Fault::NoDigest)?;
-    if Digest::of(body) == digest { Ok(digest) } else { Err(Fault::Digest) }
+    let digits = tail.strip_prefix(DIGEST_KEY).and_then(|rest| rest.strip_suffix(DIGEST_END)).ok_or(Fault::NoDigest)?;
+    let digest = Digest::of(body);
+    if digest.as_str().as_bytes() == digits {
+        return Ok(digest);
+    }
+    let is_one = std::str::from_utf8(digits).is_ok_and(|digits| Digest::parse(digits).is_some());
+    Err(if is_one { Fault::Digest } else { Fault::NoDigest })
 }
 
 /// The format a first line states, read by its place only, so that later formats may change all the rest.

@@ -195,7 +195,10 @@ impl Visitor<'_> for DatumVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Datum, E> {
-        #[expect(clippy::cast_precision_loss, reason = "what is too large for a whole number is read as one of the others")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "what is too large for a whole number is read as one of the others"
+        )]
         Ok(i64::try_from(value).map_or(Datum::Number(value as f64), Datum::Integer))
     }
 
