@@ -76,6 +76,7 @@ fn outputs(event: &mut Event) -> Vec<&mut Output> {
         | Event::LockLost { .. }
         | Event::LocksReleased { .. }
         | Event::LockBroken { .. }
+        | Event::RunsPruned { .. }
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
         | Event::WaitStarted { .. }

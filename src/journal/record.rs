@@ -114,12 +114,17 @@ pub(super) fn encode(seq: u64, at: Timestamp, prev: &Digest, event: &Event) -> R
     let mut line = serde_json::to_vec(&Written { format, seq, at, prev, event })?;
     // the closing brace comes back behind the digest
     line.pop();
+    Ok(closed(line))
+}
+
+/// Closes a line, whose brace is still open, with the digest of its bytes and a newline.
+pub(super) fn closed(mut line: Vec<u8>) -> Vec<u8> {
     let digest = Digest::of(&line);
     line.extend_from_slice(DIGEST_KEY);
     line.extend_from_slice(digest.as_str().as_bytes());
     line.extend_from_slice(DIGEST_END);
     line.push(b'\n');
-    Ok(line)
+    line
 }
 
 /// Reads the line (without its newline) that should be record `seq` and follow `prev`.
@@ -181,7 +186,7 @@ fn parsed(line: &[u8], reading: Reading) -> Result<Line<'_, Result<Event, Refusa
 }
 
 /// The digest that the line ends in, if it is the one of what stands in front of it.
-fn check_digest(line: &[u8]) -> Result<Digest, Fault> {
+pub(super) fn check_digest(line: &[u8]) -> Result<Digest, Fault> {
     let cut = line.len().checked_sub(DIGEST_TAIL).ok_or(Fault::NoDigest)?;
     let (body, tail) = line.split_at(cut);
     let digits = tail.strip_prefix(DIGEST_KEY).and_then(|rest| rest.strip_suffix(DIGEST_END)).ok_or(Fault::NoDigest)?;

@@ -1,0 +1,17 @@
+//! What is asked of records: which runs, whether they are whole, what they come to together.
+//!
+//! Apart from the journal, which keeps one run at a time and believes nothing: here many runs are looked at together,
+//! beside what their hosts and their operators' keys say. Apart from `report`, which shows what it is given and knows no
+//! journal.
+
+mod chain;
+mod filter;
+mod finding;
+mod proof;
+mod signature;
+
+pub use chain::{Chain, Newest};
+pub use filter::{Filter, Kind};
+pub use finding::{Finding, NamedBy};
+pub use proof::Proof;
+pub use signature::{Key, Signer, Signers};
