@@ -200,6 +200,8 @@ impl Store {
     }
 
     /// Verifies a run's journal as [`verify`](Self::verify) does, and shows each record that verifies.
+    ///
+    /// What probes saw and commands wrote is left out of the events that are shown.
     pub fn verify_with(&self, run: &RunId, visit: impl FnMut(&Record)) -> Result<Verification, JournalError> {
         reader::verify_seen(self.existing(run)?.path(), visit)
     }
