@@ -13,10 +13,11 @@ mod proof;
 mod signature;
 mod survey;
 
+pub use against_hosts::Seen;
 pub use chain::{Chain, Newest};
 pub use filter::Filter;
 pub use finding::{Finding, NamedBy};
 pub use kind::{Kind, standing};
 pub use proof::Proof;
 pub use signature::{Key, Signer, Signers};
-pub use survey::{Seen, before, survey};
+pub use survey::{Sight, before, survey};
