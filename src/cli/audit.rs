@@ -1,6 +1,7 @@
 //! `runbook audit`: one file a subcommand.
 
 mod list;
+mod part;
 mod show;
 mod verify;
 

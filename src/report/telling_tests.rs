@@ -1,0 +1,171 @@
+//! The story of a run, over runs that were made up.
+
+use jiff::tz::TimeZone;
+
+use super::sample::{self, Tape};
+use super::{Story, Styles, Telling};
+
+fn shown(tape: &Tape) -> String {
+    Telling::new(Styles::plain(), TimeZone::UTC, Some(100)).shown(&Story::from_records(tape.records()))
+}
+
+#[test]
+fn a_failure_is_told_with_what_it_wrote() {
+    insta::assert_snapshot!(shown(&sample::failure()), @r#"
+    bounce-webs: Bounce the webservers
+    run         20261122T031500Z-1a2b3c4d
+    started     2026-11-22 03:15:00 UTC
+    operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
+    reason      new release
+    parameters  pause=3s
+    hosts       va-web{01..04}
+    plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+
+    2026-11-22
+    03:15:00    bounce: Bounce each webserver: va-web{01..04}, 4 hosts in 4 batches
+    03:15:00    bounce: batch 1 of 4: va-web01
+    03:15:00    va-web01 bounce/stop: $ service apache2 stop
+    03:15:02    va-web01 bounce/stop: exit 0 after 2.0s
+    03:15:02  ✓ va-web01 bounce/stop: ok (2.0s)
+    03:15:02    va-web01 bounce/start: $ service apache2 start
+    03:15:03    va-web01 bounce/start: exit 0 after 2.0s
+    03:15:03  ✓ va-web01 bounce/start: ok (1.5s)
+    03:15:03    bounce: batch 2 of 4: va-web02
+    03:15:03    va-web02 bounce/stop: $ service apache2 stop
+    03:15:05    va-web02 bounce/stop: exit 0 after 2.0s
+    03:15:05  ✓ va-web02 bounce/stop: ok (2.0s)
+    03:15:05    va-web02 bounce/start: $ service apache2 start
+    03:15:07    va-web02 bounce/start: exit 1 after 2.0s
+                  … 1 line before
+                  | (98)Address already in use: line 2
+                  | (98)Address already in use: line 3
+                  | (98)Address already in use: line 4
+                  | (98)Address already in use: line 5
+                  | (98)Address already in use: line 6
+                  | (98)Address already in use: line 7
+                  | (98)Address already in use: line 8
+                  | (98)Address already in use: line 9
+                  | (98)Address already in use: line 10
+                  | (98)Address already in use: line 11
+                  | (98)Address already in use: line 12
+                  | unable to open logs
+    03:15:08    va-web02 bounce/start: collected tail -n 50 /var/log/apache2/error.log (2 lines)
+                  | [error] \x1b[31mcould not bind to 0.0.0.0:80\x1b[0m
+                  | [error] no listening sockets, and this line is so long that no terminal of eighty
+                    columns can show it
+    03:15:08  ✗ va-web02 bounce/start: failed: exit 1 (2.3s)
+    03:15:08  ✗ bounce: stopped: 1 host failed, 0 allowed
+                  not run on va-web{03,04}
+
+    ! stopped (exit 1), can be resumed: bounce/start failed on va-web02 (after 8.2s)
+    "#);
+}
+
+#[test]
+fn an_interrupted_run_is_told_over_its_stretches() {
+    insta::assert_snapshot!(shown(&sample::resumed()), @r#"
+    restart-webs: Restart the webservers
+    run         20261122T031500Z-1a2b3c4d
+    started     2026-11-22 03:15:00 UTC
+    operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
+    reason      new release
+    parameters  pause=3s
+    hosts       va-web{01..03}
+    plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+
+    2026-11-22
+    03:15:00    restart: Restart Apache: va-web{01..03}, 3 hosts in 3 batches
+    03:15:00    restart: batch 1 of 3: va-web01
+    03:15:00    va-web01 restart: $ service apache2 restart
+    03:15:02    va-web01 restart: exit 0 after 2.0s
+    03:15:04  ✓ va-web01 restart: The site answers. (4 looks, 2.0s)
+    03:15:04  ✓ va-web01 restart: ok (4.3s)
+    03:15:04    restart: batch 2 of 3: va-web02
+    03:15:04  ! SIGINT: nothing new starts; what runs may finish (once more stops it)
+    03:15:04    va-web02 restart: $ service apache2 restart
+    03:15:06    va-web02 restart: exit 0 after 2.0s
+    03:15:08  ✓ va-web02 restart: The site answers. (4 looks, 2.0s)
+    03:15:08  ✓ va-web02 restart: ok (4.3s)
+    03:15:08  ✗ restart: stopped: interrupted
+                  not run on va-web03
+    03:15:08    stopped (exit 130): interrupted
+
+    04:15:08    resumed by denise on laptop: finish what mark began
+    04:15:08  ✗ importers-bored does not hold: Every content importer is bored.
+                  dfw-jobs01   pid 5663 state "posting comments"
+    04:15:08  ! importers-bored does not hold; overridden by --override: db failover
+    04:15:08    restart: Restart Apache: va-web03
+    04:15:08    va-web03 restart: $ service apache2 restart
+    04:15:10    va-web03 restart: exit 0 after 2.0s
+    04:15:13  ✓ va-web03 restart: The site answers. (4 looks, 2.0s)
+    04:15:13  ✓ va-web03 restart: ok (4.3s)
+
+    ✓ ended: done, every check held (after 1h 00m, in 2 stretches)
+    "#);
+}
+
+#[test]
+fn hosts_side_by_side_are_told_one_after_the_other() {
+    insta::assert_snapshot!(shown(&sample::side_by_side()), @r#"
+    restart-webs: Restart the webservers
+    run         20261122T031500Z-1a2b3c4d
+    started     2026-11-22 03:15:00 UTC
+    operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
+    reason      new release
+    parameters  pause=3s
+    hosts       va-web{01..03}
+    plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+
+    2026-11-22
+    03:15:00    restart: Restart Apache: va-web{01,02}
+    03:15:00    va-web01 restart: $ service apache2 restart
+    03:15:01    va-web01 restart: exit 143 (signal 15) after 2.0s
+                  | terminated
+    03:15:01  ✗ va-web01 restart: failed: exit 143 (signal 15) (1.0s)
+    03:15:00    va-web02 restart: $ service apache2 restart
+    03:15:00    va-web02 restart: exit 0 after 2.0s
+    03:15:01    va-web02 restart: captured release = r42
+    03:15:01  ✓ va-web02 restart: ok (1.0s)
+
+    ? unfinished: it still runs, or its program died (after 1.0s)
+    "#);
+}
+
+#[test]
+fn what_was_seen_when_a_precondition_failed_is_told() {
+    insta::assert_snapshot!(shown(&sample::unmet_precondition()), @r#"
+    restart-jobs: Restart the job workers
+    run         20261122T031500Z-1a2b3c4d
+    started     2026-11-22 03:15:00 UTC
+    operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
+    reason      new release
+    hosts       dfw-jobs{01,02}
+    plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+
+    2026-11-22
+    03:15:00  ✗ importers-bored does not hold: Every content importer is bored.
+                  dfw-jobs01   pid 5663   state "entries: exampleuser(42)"
+                               pid 25034   state "posting comments"
+                  dfw-mail01   unknown: unreachable: connection refused
+
+    ✗ ended (exit 3): importers-bored does not hold (after 0.8s)
+    "#);
+}
+
+#[test]
+fn a_clock_that_went_back_is_told_and_no_length_is_made_of_it() {
+    let hour = jiff::SignedDuration::from_hours(1);
+    let mut records = sample::failure().records();
+    let end = records.len() - 1;
+    let instant = records[end].0;
+    for record in &mut records[end..] {
+        record.0 = instant - hour;
+    }
+    // a clock that is kept in step is no news
+    records[3].0 = records[2].0 - jiff::SignedDuration::from_millis(20);
+    let story = Story::from_records(records);
+    let told = Telling::new(Styles::plain(), TimeZone::UTC, None).shown(&story);
+    assert_eq!(told.matches("the clock of the admin host went back by").count(), 1, "{told}");
+    assert!(told.contains("! the clock of the admin host went back by 1h 0"), "{told}");
+    assert!(told.contains("after 0.0s"), "the run is not told to have taken an hour: {told}");
+}
