@@ -84,6 +84,7 @@ fn opened(plan: &Plan) -> Event {
         hosts: plan.host_entries(),
         steps: plan.step_entries(),
         texts: Vec::new(),
+        link: None,
     }))
 }
 

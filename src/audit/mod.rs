@@ -5,5 +5,9 @@
 //! journal.
 
 mod filter;
+mod kind;
+mod signature;
 
-pub use filter::{Filter, Kind};
+pub use filter::Filter;
+pub use kind::{Kind, standing};
+pub use signature::{Key, Signer, Signers};

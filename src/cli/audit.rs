@@ -1,5 +1,6 @@
 //! `runbook audit`: one file a subcommand.
 
+mod filter;
 mod list;
 mod part;
 mod show;

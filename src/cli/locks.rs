@@ -176,6 +176,7 @@ fn break_lock(global: &Global, args: &BreakArgs) -> Result<u8, CliError> {
         }],
         steps: Vec::new(),
         texts: Vec::new(),
+        link: None,
     };
     let mut journal = context::store(global)?.create(now, opened, &[])?;
     let broken = runtime.block_on(fleet.break_lock(&target, &by, reason));

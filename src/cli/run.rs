@@ -179,6 +179,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
         hosts: plan.host_entries(),
         steps: plan.step_entries(),
         texts: plan.text_entries().into_iter().chain(inventories.iter().map(|(entry, _)| entry.clone())).collect(),
+        link: None,
     };
     let mut texts: Vec<(Digest, Vec<u8>)> =
         plan.texts.iter().map(|text| (text.digest.clone(), text.bytes.clone())).collect();

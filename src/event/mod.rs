@@ -14,6 +14,6 @@ pub use happening::{
     StoredOutput, Unlocked,
 };
 pub use observer::{Observer, Progress};
-pub use opening::{HostEntry, Opened, OperatorEntry, Resumed, StepEntry, TextEntry};
+pub use opening::{HostEntry, Link, Opened, OperatorEntry, Resumed, StepEntry, TextEntry};
 pub use outcome::{ActionEnd, FailureKind, Outcome};
 pub use state::{IllegalEvent, RunState, RunStatus, Sent, StepState, Undos};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::{Doing, JournalError};
 
 const DIRECTORY_MODE: u32 = 0o750;
-const FILE_MODE: u32 = 0o640;
+pub(super) const FILE_MODE: u32 = 0o640;
 
 /// The folder of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,10 @@ impl Folder {
 
     pub(super) fn journal(&self) -> PathBuf {
         self.path.join("journal.jsonl")
+    }
+
+    pub(super) fn seals(&self) -> PathBuf {
+        self.path.join("seals.jsonl")
     }
 
     /// Where a torn end is kept; `number` from 1.

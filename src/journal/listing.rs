@@ -64,11 +64,11 @@ impl Store {
         Ok(self.list()?.into_iter().filter(RunListing::is_unfinished).collect())
     }
 
-    /// When a run was opened, as far as its first record can be read.
-    pub(super) fn opened_at(&self, run: &RunId) -> Option<Timestamp> {
+    /// A run's first record, as far as it can be read.
+    pub(super) fn first_record(&self, run: &RunId) -> Option<Record> {
         let folder = Folder::new(self.folder(run));
         let file = reader::open(&folder).ok()?;
-        Some(first_record(&folder.journal(), &file).ok()?.at)
+        first_record(&folder.journal(), &file).ok()
     }
 
     /// One run at a glance.

@@ -5,11 +5,16 @@
 //!                 texts/DIGEST       what the plan was made from
 //!                 outputs/DIGEST     large outputs, whole
 //!                 journal.torn-N     half records that crashes left
+//!                 seals.jsonl        what each stretch came to, signed
+//! DIR/chain/                         the newest run and the newest seal, which the next ones name
 //! ```
 //!
 //! Apart from the engine because everything that comes after a run (resume, audit, the next program's version) lives
 //! on these files alone. The writer is strict with itself: what it cannot read back it does not write, what it could
 //! not sync it does not claim, and it begins nothing whose end would have no room. The reader believes nothing.
+//!
+//! Two chains go through all runs of a state dir: each run names the first record of the run that started before it,
+//! each seal the one that was made before it. What they show is told by whoever looks at all runs (`audit`).
 //!
 //! Not guaranteed: see [`Integrity`] for what a chain cannot show, and [`Journal`] for what a disk can break.
 
@@ -23,9 +28,12 @@ mod integrity;
 mod listing;
 mod log;
 mod memory;
+mod newest;
 mod reader;
 mod record;
 mod room;
+mod seal;
+mod sealing;
 mod store;
 mod writer;
 
@@ -35,12 +43,14 @@ mod tests;
 pub use attachment::LARGE_OUTPUT;
 pub use error::{Doing, Fate, JournalError};
 pub use finding::FindError;
-pub use index::{Entry, Indexed};
+pub use index::{Entry, Facts, Indexed};
 pub use integrity::{Fault, FileFault, Integrity};
 pub use listing::{RunListing, RunSummary};
 pub use log::EventLog;
 pub use memory::MemoryLog;
 pub use reader::{Replay, Verification, verify};
 pub use record::{FORMAT, Record};
+pub use seal::{NAMESPACE, Seal, SealFault, SealLink, Signature, Statement};
+pub use sealing::Sealing;
 pub use store::Store;
 pub use writer::Journal;

@@ -91,12 +91,17 @@ pub(super) fn encode(seq: u64, at: Timestamp, prev: &Digest, event: &Event) -> R
     let mut line = serde_json::to_vec(&Written { format, seq, at, prev, event })?;
     // the closing brace comes back behind the digest
     line.pop();
+    Ok(closed(line))
+}
+
+/// Closes a line, whose brace is still open, with the digest of its bytes and a newline.
+pub(super) fn closed(mut line: Vec<u8>) -> Vec<u8> {
     let digest = Digest::of(&line);
     line.extend_from_slice(DIGEST_KEY);
     line.extend_from_slice(digest.as_str().as_bytes());
     line.extend_from_slice(DIGEST_END);
     line.push(b'\n');
-    Ok(line)
+    line
 }
 
 /// Reads the line (without its newline) that should be record `seq` and follow `prev`.
@@ -152,7 +157,8 @@ pub(super) fn decode_alone(line: &[u8]) -> Result<Record, Refusal> {
     Ok(Record { seq: read.seq, at: read.at, event: read.event, digest: read.digest })
 }
 
-fn check_digest(line: &[u8]) -> Result<(), Fault> {
+/// Whether a line ends in the digest of its bytes.
+pub(super) fn check_digest(line: &[u8]) -> Result<(), Fault> {
     let cut = line.len().checked_sub(DIGEST_TAIL).ok_or(Fault::NoDigest)?;
     let (body, tail) = line.split_at(cut);
     let digest = tail

@@ -422,6 +422,7 @@ fn opened(plan: &Plan, options: &Options) -> Event {
         hosts: plan.host_entries(),
         steps: plan.step_entries(),
         texts: plan.text_entries(),
+        link: None,
     }))
 }
 

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use super::super::error::CliError;
 use crate::event::{Event, StepEntry};
 use crate::journal::Replay;
-use crate::model::pattern::glob;
 use crate::model::scope::nearest;
 use crate::report::Selection;
-use crate::vocab::HostName;
+use crate::vocab::{HostName, glob};
 
 /// What is asked for of a run, in its own names.
 pub(super) fn selection(replay: &Replay, steps: &[String], hosts: &[String]) -> Result<Selection, CliError> {

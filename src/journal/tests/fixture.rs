@@ -77,6 +77,7 @@ pub(super) fn opened(run: RunId) -> Opened {
             checks: 1,
         }],
         texts: vec![TextEntry { name: "restart-jobs.yaml".into(), digest: Digest::of(TEXT) }],
+        link: None,
     }
 }
 
