@@ -4,6 +4,7 @@
 //! beside what their hosts and their operators' keys say. Apart from `report`, which shows what it is given and knows no
 //! journal.
 
+pub mod export;
 mod filter;
 mod kind;
 mod signature;

@@ -1,5 +1,6 @@
 //! `runbook audit`: one file a subcommand.
 
+mod export;
 mod filter;
 mod list;
 mod part;
@@ -25,7 +26,15 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
+    Export(export::Args),
     Collect(collect::Args),
+}
+
+impl Args {
+    /// Whether rows are wanted.
+    pub(super) fn exports(&self) -> bool {
+        matches!(self.command, Command::Export(_))
+    }
 }
 
 pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
@@ -34,6 +43,10 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         return collect::collect(global, args);
     }
     let store = context::store_to_read(global)?;
+    // a table without rows has a head
+    if let Command::Export(args) = &args.command {
+        return export::export(global, store.as_ref(), args);
+    }
     let Some(store) = store else {
         let dir = context::state_dir(global)?;
         if global.format == Format::Json {
@@ -47,6 +60,7 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         Command::List(args) => list::list_runs(global, &store, args),
         Command::Show(args) => show::show(global, &store, args),
         Command::Verify(args) => verify::verify(global, &store, args),
+        Command::Export(args) => export::export(global, Some(&store), args),
         Command::Collect(args) => collect::collect(global, args),
     }
 }

@@ -230,10 +230,13 @@ impl Narrator {
                 let hosts = fold_hosts(observations.iter().map(|one| &one.host));
                 let problems = observations.iter().flat_map(|one| {
                     one.problems.iter().map(|problem| {
-                        Line::new().with(Role::Host, one.host.as_str()).with(Role::Text, &format!("   unknown: {problem}"))
+                        Line::new()
+                            .with(Role::Host, one.host.as_str())
+                            .with(Role::Text, &format!("   unknown: {problem}"))
                     })
                 });
-                let told = Told::line(Line::new().with(Role::Dim, &format!("looked: probe {probe} on {hosts}"))).detail(problems);
+                let told = Told::line(Line::new().with(Role::Dim, &format!("looked: probe {probe} on {hosts}")))
+                    .detail(problems);
                 vec![match place {
                     Some(place) => told.at(place),
                     None => told,
@@ -368,11 +371,8 @@ impl Narrator {
         let told = if verdicts::hold(verdicts) {
             Told::new(format!("{id}: {says}")).mark(Mark::Ok).fine_if(again)
         } else if self.full {
-            let (still, mark) = if self.overridden.contains(id) {
-                (" (overridden before)", Mark::Warning)
-            } else {
-                ("", Mark::Failed)
-            };
+            let (still, mark) =
+                if self.overridden.contains(id) { (" (overridden before)", Mark::Warning) } else { ("", Mark::Failed) };
             Told::new(format!("{id} does not hold{still}: {says}")).mark(mark).detail(verdicts::reasons(verdicts))
         } else {
             Told::new(format!("{id} does not hold: {short}")).mark(Mark::Failed)

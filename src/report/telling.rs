@@ -241,7 +241,10 @@ fn outcome(state: &RunState) -> (Mark, String) {
 }
 
 fn resumptions(story: &Story) -> impl Iterator<Item = &Resumed> {
-    story.records().iter().filter_map(|(_, event)| if let Event::Resumed(resumed) = event { Some(&**resumed) } else { None })
+    story
+        .records()
+        .iter()
+        .filter_map(|(_, event)| if let Event::Resumed(resumed) = event { Some(&**resumed) } else { None })
 }
 
 /// A clock that goes back by less is one that is kept in step, and no news.

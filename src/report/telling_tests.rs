@@ -3,7 +3,9 @@
 use jiff::tz::TimeZone;
 
 use super::sample::{self, Tape};
-use super::{Story, Styles, Telling};
+use super::{Selection, Story, Styles, Telling};
+use crate::event::{AckHow, Event, HostVerdict, Moment};
+use crate::vocab::StepId;
 
 fn shown(tape: &Tape) -> String {
     Telling::new(Styles::plain(), TimeZone::UTC, Some(100)).shown(&Story::from_records(tape.records()))
@@ -20,6 +22,8 @@ fn a_failure_is_told_with_what_it_wrote() {
     parameters  pause=3s
     hosts       va-web{01..04}
     plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+    inventory   inventory.yaml
+    outcome     stopped (exit 1), can be resumed: bounce/start failed on va-web02
 
     2026-11-22
     03:15:00    bounce: Bounce each webserver: va-web{01..04}, 4 hosts in 4 batches
@@ -36,7 +40,7 @@ fn a_failure_is_told_with_what_it_wrote() {
     03:15:05  ✓ va-web02 bounce/stop: ok (2.0s)
     03:15:05    va-web02 bounce/start: $ service apache2 start
     03:15:07    va-web02 bounce/start: exit 1 after 2.0s
-                  … 1 line before
+                  | (98)Address already in use: line 1
                   | (98)Address already in use: line 2
                   | (98)Address already in use: line 3
                   | (98)Address already in use: line 4
@@ -48,6 +52,7 @@ fn a_failure_is_told_with_what_it_wrote() {
                   | (98)Address already in use: line 10
                   | (98)Address already in use: line 11
                   | (98)Address already in use: line 12
+                  on stderr:
                   | unable to open logs
     03:15:08    va-web02 bounce/start: collected tail -n 50 /var/log/apache2/error.log (2 lines)
                   | [error] \x1b[31mcould not bind to 0.0.0.0:80\x1b[0m
@@ -56,6 +61,11 @@ fn a_failure_is_told_with_what_it_wrote() {
     03:15:08  ✗ va-web02 bounce/start: failed: exit 1 (2.3s)
     03:15:08  ✗ bounce: stopped: 1 host failed, 0 allowed
                   not run on va-web{03,04}
+
+                    va-web01  va-web02  va-web03   va-web04
+      bounce/stop   ✓ ok      ✓ ok      – not run  – not run
+      bounce/start  ✓ ok      ✗ failed  – not run  – not run
+      ✗ bounce/start on va-web02 failed: exit 1
 
     ! stopped (exit 1), can be resumed: bounce/start failed on va-web02 (after 8.2s)
     "#);
@@ -72,6 +82,10 @@ fn an_interrupted_run_is_told_over_its_stretches() {
     parameters  pause=3s
     hosts       va-web{01..03}
     plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+    inventory   inventory.yaml
+    resumed by  denise on laptop
+    overrode    importers-bored by --override: db failover
+    outcome     ended: done, every check held
 
     2026-11-22
     03:15:00    restart: Restart Apache: va-web{01..03}, 3 hosts in 3 batches
@@ -93,12 +107,14 @@ fn an_interrupted_run_is_told_over_its_stretches() {
     04:15:08    resumed by denise on laptop: finish what mark began
     04:15:08  ✗ importers-bored does not hold: Every content importer is bored.
                   dfw-jobs01   pid 5663 state "posting comments"
-    04:15:08  ! importers-bored does not hold; overridden by --override: db failover
+    04:15:08  ! importers-bored does not hold; overridden by denise with --override: db failover
     04:15:08    restart: Restart Apache: va-web03
     04:15:08    va-web03 restart: $ service apache2 restart
     04:15:10    va-web03 restart: exit 0 after 2.0s
     04:15:13  ✓ va-web03 restart: The site answers. (4 looks, 2.0s)
     04:15:13  ✓ va-web03 restart: ok (4.3s)
+
+      restart  ✓ ok  va-web{01..03}
 
     ✓ ended: done, every check held (after 1h 00m, in 2 stretches)
     "#);
@@ -115,6 +131,8 @@ fn hosts_side_by_side_are_told_one_after_the_other() {
     parameters  pause=3s
     hosts       va-web{01..03}
     plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+    inventory   inventory.yaml
+    outcome     unfinished: it still runs, or its program died
 
     2026-11-22
     03:15:00    restart: Restart Apache: va-web{01,02}
@@ -126,6 +144,10 @@ fn hosts_side_by_side_are_told_one_after_the_other() {
     03:15:00    va-web02 restart: exit 0 after 2.0s
     03:15:01    va-web02 restart: captured release = r42
     03:15:01  ✓ va-web02 restart: ok (1.0s)
+
+      restart  ✗ failed   va-web01  exit 143 (signal 15)
+               ✓ ok       va-web02
+               – not run  va-web03
 
     ? unfinished: it still runs, or its program died (after 1.0s)
     "#);
@@ -141,6 +163,8 @@ fn what_was_seen_when_a_precondition_failed_is_told() {
     reason      new release
     hosts       dfw-jobs{01,02}
     plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+    inventory   inventory.yaml
+    outcome     ended (exit 3): importers-bored does not hold
 
     2026-11-22
     03:15:00  ✗ importers-bored does not hold: Every content importer is bored.
@@ -168,4 +192,110 @@ fn a_clock_that_went_back_is_told_and_no_length_is_made_of_it() {
     assert_eq!(told.matches("the clock of the admin host went back by").count(), 1, "{told}");
     assert!(told.contains("! the clock of the admin host went back by 1h 0"), "{told}");
     assert!(told.contains("after 0.0s"), "the run is not told to have taken an hour: {told}");
+}
+
+fn of(steps: &[&str], hosts: &[&str]) -> Selection {
+    Selection { steps: steps.iter().map(|step| StepId::new(*step)).collect(), hosts: sample::hosts(hosts) }
+}
+
+#[test]
+fn one_action_is_told_alone_and_whole() {
+    let telling = Telling::new(Styles::plain(), TimeZone::UTC, Some(100))
+        .only(of(&["bounce/stop"], &["va-web02"]))
+        .all_output(true);
+    insta::assert_snapshot!(telling.shown(&Story::from_records(sample::failure().records())), @r#"
+    "#);
+}
+
+#[test]
+fn what_holds_is_told_with_a_glance_at_what_was_seen() {
+    let mut tape = Tape::new();
+    let mut opened = sample::opened("restart-jobs", "", true, Vec::new());
+    opened.emergency = true;
+    tape.event(Event::Opened(Box::new(opened)));
+    let many: Vec<(i64, &str)> = (0..12).map(|pid| (pid, "bored")).collect();
+    let judged =
+        |seen| HostVerdict { observation: Some(sample::rows("dfw-jobs01", seen)), ..sample::holds("dfw-jobs01") };
+    tape.judged(Moment::Start, vec![judged(&many)]);
+    tape.later(1000).judged(Moment::Again, vec![judged(&many[..2])]);
+    tape.later(1000).event(Event::Looked {
+        at: None,
+        probe: "health".to_owned(),
+        observations: vec![sample::rows("va-web01", &many[..1])],
+    });
+    tape.event(Event::WarningShown {
+        id: "slow".to_owned(),
+        says: "It is slow.".to_owned(),
+        observed: Vec::new(),
+        typed: None,
+    });
+    tape.event(Event::WarningAcknowledged { id: "slow".to_owned(), how: AckHow::Emergency });
+    insta::assert_snapshot!(shown(&tape), @r#"
+    "#);
+    let all =
+        Telling::new(Styles::plain(), TimeZone::UTC, None).all_output(true).shown(&Story::from_records(tape.records()));
+    assert!(!all.contains("more lines"), "{all}");
+}
+
+#[test]
+fn a_stretch_that_was_killed_and_a_word_from_outside_are_told() {
+    let mut tape = sample::doubt();
+    let mut records = tape.records();
+    // its program was killed: nobody wrote how it ended
+    records.truncate(records.len() - 2);
+    tape.later(1000);
+    let resumed = sample::resumed().records().into_iter().find(|(_, event)| matches!(event, Event::Resumed(_)));
+    records.push((tape.now, resumed.unwrap().1));
+    records.push((tape.now, Event::Stopped { exit: 5, why: "stopped with 1 step in doubt".to_owned() }));
+    let at = sample::at("restart", "va-web02");
+    let settled =
+        Event::Resolved { at, done: true, reason: "its log says so".to_owned(), operator: sample::operator() };
+    records.push((tape.now, settled));
+    records.push((tape.now, Event::Abandoned { reason: "enough".to_owned(), operator: sample::operator() }));
+    let told = Telling::new(Styles::plain(), TimeZone::UTC, None).shown(&Story::from_records(records));
+    let (_, rest) = told.split_once("va-web02 restart: $").unwrap();
+    insta::assert_snapshot!(rest, @r#"
+    "#);
+}
+
+#[test]
+fn a_read_only_run_is_told_in_tables() {
+    insta::assert_snapshot!(shown(&sample::read_only()), @r#"
+    "#);
+}
+
+#[test]
+fn locks_are_told() {
+    insta::assert_snapshot!(shown(&sample::locks()), @r#"
+    "#);
+}
+
+#[test]
+fn a_broken_record_says_so_first_and_last() {
+    let telling =
+        Telling::new(Styles::plain(), TimeZone::UTC, None).broken(Some("broken at record 9: \x1b[2J".to_owned()));
+    let told = telling.shown(&Story::from_records(sample::good_roll().records()));
+    let alarm = "✗ THIS RECORD IS NOT WHOLE: broken at record 9: \\x1b[2J";
+    assert_eq!((told.lines().next(), told.lines().last()), (Some(alarm), Some(alarm)));
+}
+
+#[test]
+fn a_part_has_what_concerns_it_and_the_whole_has_all() {
+    for tape in sample::all() {
+        let records = tape.records();
+        assert!(records.iter().all(|(_, event)| Selection::default().takes(event)));
+        // what nobody took part in leaves the frame, which is never left out
+        let nobody = of(&["no-such"], &["nowhere"]);
+        let frame: Vec<&Event> = records.iter().map(|(_, event)| event).filter(|event| nobody.takes(event)).collect();
+        assert!(matches!(frame[0], Event::Opened(_)), "{frame:?}");
+        assert!(!frame.iter().any(|event| matches!(event, Event::StepStarted { .. } | Event::HostsLocked { .. })));
+    }
+    let one = of(&[], &["va-web02"]);
+    let taken = |want: &dyn Fn(&Event) -> bool| {
+        sample::good_roll().records().iter().filter(|(_, event)| one.takes(event) && want(event)).count()
+    };
+    assert_eq!(taken(&|event| matches!(event, Event::StepStarted { .. })), 1);
+    assert_eq!(taken(&|event| matches!(event, Event::BatchStarted { .. })), 1);
+    assert_eq!(taken(&|event| matches!(event, Event::PreconditionJudged { .. })), 0, "it was not looked at for it");
+    assert_eq!(taken(&|event| matches!(event, Event::CheckJudged { at: None, .. })), 1, "it was among those checked");
 }
