@@ -4,11 +4,17 @@
 //! beside what their hosts and their operators' keys say. Apart from `report`, which shows what it is given and knows no
 //! journal.
 
+mod chain;
 pub mod export;
 mod filter;
+mod finding;
 mod kind;
+mod proof;
 mod signature;
 
+pub use chain::{Chain, Newest};
 pub use filter::Filter;
+pub use finding::{Finding, NamedBy};
 pub use kind::{Kind, standing};
+pub use proof::Proof;
 pub use signature::{Key, Signer, Signers};

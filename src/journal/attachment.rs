@@ -93,6 +93,7 @@ fn outputs(event: &mut Event) -> Vec<&mut Output> {
         | Event::LockLost { .. }
         | Event::LocksReleased { .. }
         | Event::LockBroken { .. }
+        | Event::RunsPruned { .. }
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
         | Event::WaitStarted { .. }

@@ -182,6 +182,7 @@ fn status_after(event: &Event) -> Option<RunStatus> {
         | Event::LockLost { .. }
         | Event::LocksReleased { .. }
         | Event::LockBroken { .. }
+        | Event::RunsPruned { .. }
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
         | Event::WaitStarted { .. }

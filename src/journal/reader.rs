@@ -50,10 +50,15 @@ pub struct Verification {
 /// Memory does not grow with the journal's length, only with the number of steps and hosts in it. Where the folder is
 /// named by a run id, the journal must be of that run.
 pub fn verify(folder: &Path) -> Result<Verification, JournalError> {
+    verify_seen(folder, |_| {})
+}
+
+/// The same, and each record that verifies is shown.
+pub(super) fn verify_seen(folder: &Path, mut visit: impl FnMut(&Record)) -> Result<Verification, JournalError> {
     let run = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
     let folder = Folder::new(folder.to_owned());
     let file = open(&folder)?;
-    verify_with(&folder, run, &file, Holder::Unknown, |_| {})
+    verify_with(&folder, run, &file, Holder::Unknown, |record| visit(&record))
 }
 
 /// Reads the journal of `run` whole.

@@ -14,6 +14,7 @@ use super::folder::{self, Folder};
 use super::integrity::FileFault;
 use super::newest::{self, Newest};
 use super::reader::{self, Replay, Verification};
+use super::record::Record;
 use super::writer::Journal;
 use crate::event::{Event, Link, Opened};
 use crate::vocab::{Digest, RunId};
@@ -191,6 +192,11 @@ impl Store {
     /// Verifies a run's journal without keeping its records.
     pub fn verify(&self, run: &RunId) -> Result<Verification, JournalError> {
         reader::verify(self.existing(run)?.path())
+    }
+
+    /// Verifies a run's journal as [`verify`](Self::verify) does, and shows each record that verifies.
+    pub fn verify_with(&self, run: &RunId, visit: impl FnMut(&Record)) -> Result<Verification, JournalError> {
+        reader::verify_seen(self.existing(run)?.path(), visit)
     }
 
     /// Reads a text that was kept for a run.

@@ -63,6 +63,7 @@ fn about(event: &Event) -> About<'_> {
         Event::Opened(_)
         | Event::Resumed(_)
         | Event::Interrupted { .. }
+        | Event::RunsPruned { .. }
         | Event::Stopped { .. }
         | Event::Ended { .. }
         | Event::Abandoned { .. } => About::Frame,

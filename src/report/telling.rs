@@ -431,6 +431,7 @@ impl Teller<'_> {
             | Event::LockLost { .. }
             | Event::LocksReleased { .. }
             | Event::LockBroken { .. }
+            | Event::RunsPruned { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }
             | Event::WarningAcknowledged { .. }

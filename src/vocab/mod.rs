@@ -16,6 +16,7 @@ pub mod masking;
 pub mod neutral;
 pub mod observation;
 pub mod quote;
+pub mod stamp;
 pub mod verdict;
 
 pub use clock::{Clock, SystemClock};
@@ -29,4 +30,5 @@ pub use ids::{HostName, RunId, StepHost, StepId};
 pub use location::Location;
 pub use masking::{MaskedText, Masker, Secret, StreamMasker};
 pub use observation::{Datum, Observation, Reply, Row, Rows};
+pub use stamp::{Stamp, StampsSeen};
 pub use verdict::Verdict;

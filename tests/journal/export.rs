@@ -14,10 +14,10 @@ const BAD: &str = "\
 title: \"Bad, with \\\"quotes\\\"\"
 hosts: here
 preconditions:
-  - { id: never, says: Never., probe: { run: echo no }, expect: "'yes' in stdout", override: allowed }
+  - { id: never, says: Never., probe: { run: echo no }, expect: \"'yes' in stdout\", override: allowed }
 steps:
   - { id: look, probe: { run: echo seen } }
-  - { id: a, run: exit 3, checks: [{ says: It is so., probe: { run: echo x }, expect: "'x' in stdout" }] }
+  - { id: a, run: exit 3, checks: [{ says: It is so., probe: { run: echo x }, expect: \"'x' in stdout\" }] }
   - { id: b, run: echo b }
 ";
 /// What a spreadsheet would run, what a terminal would obey, and what a reader of CSV stumbles over.

@@ -13,7 +13,7 @@ preconditions:
   - id: quiet
     says: The machine is quiet.
     probe: { run: 'echo quiet as a mouse' }
-    expect: "'quiet' in stdout"
+    expect: \"'quiet' in stdout\"
 steps:
   - id: first
     run: 'seq 1 20000; echo noise >&2'
