@@ -144,8 +144,10 @@ impl Telling {
     }
 
     fn head(&self, story: &Story, opened: &Opened) -> Vec<Line> {
-        let mut title =
-            Line::new().with(Role::Heading, &opened.runbook).with(Role::Text, ": ").with(Role::Text, &opened.title);
+        let mut title = Line::new().with(Role::Heading, &opened.runbook);
+        if !opened.title.is_empty() {
+            title.push(Role::Text, &format!(": {}", opened.title));
+        }
         if opened.emergency {
             title.push(Role::Warning, "  EMERGENCY");
         }

@@ -204,6 +204,25 @@ fn one_action_is_told_alone_and_whole() {
         .only(of(&["bounce/stop"], &["va-web02"]))
         .all_output(true);
     insta::assert_snapshot!(telling.shown(&Story::from_records(sample::failure().records())), @r#"
+    bounce-webs: Bounce the webservers
+    run         20261122T031500Z-1a2b3c4d
+    started     2026-11-22 03:15:00 UTC
+    operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
+    reason      new release
+    parameters  pause=3s
+    hosts       va-web{01..04}
+    plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+    inventory   inventory.yaml
+    outcome     stopped (exit 1), can be resumed: bounce/start failed on va-web02
+    told here   only bounce/stop on va-web02 (5 of 19 records)
+
+    2026-11-22
+    03:15:03    va-web02 bounce/stop: $ service apache2 stop
+    03:15:05    va-web02 bounce/stop: exit 0 after 2.0s
+                  | stopped
+    03:15:05  ✓ va-web02 bounce/stop: ok (2.0s)
+
+    ! stopped (exit 1), can be resumed: bounce/start failed on va-web02 (after 8.2s)
     "#);
 }
 
@@ -231,6 +250,35 @@ fn what_holds_is_told_with_a_glance_at_what_was_seen() {
     });
     tape.event(Event::WarningAcknowledged { id: "slow".to_owned(), how: AckHow::Emergency });
     insta::assert_snapshot!(shown(&tape), @r#"
+    restart-jobs  EMERGENCY
+    run         20261122T031500Z-1a2b3c4d
+    started     2026-11-22 03:15:00 UTC
+    operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
+    reason      new release
+    parameters  pause=3s
+    plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+    inventory   inventory.yaml
+    outcome     unfinished: it still runs, or its program died
+
+    2026-11-22
+    03:15:00  ✓ importers-bored: Every content importer is bored.
+                  host        pid  state
+                  dfw-jobs01    0  bored
+                  dfw-jobs01    1  bored
+                  dfw-jobs01    2  bored
+                  dfw-jobs01    3  bored
+                  dfw-jobs01    4  bored
+                  dfw-jobs01    5  bored
+                  dfw-jobs01    6  bored
+                  dfw-jobs01    7  bored
+                  … 4 more lines (--output)
+    03:15:01  ✓ importers-bored: Every content importer is bored.
+    03:15:02    looked: probe health on va-web01
+    03:15:02  ! warning slow
+                  It is slow.
+    03:15:02    warning slow acknowledged by --emergency (mark)
+
+    ? unfinished: it still runs, or its program died (after 2.0s)
     "#);
     let all =
         Telling::new(Styles::plain(), TimeZone::UTC, None).all_output(true).shown(&Story::from_records(tape.records()));
@@ -255,18 +303,76 @@ fn a_stretch_that_was_killed_and_a_word_from_outside_are_told() {
     let told = Telling::new(Styles::plain(), TimeZone::UTC, None).shown(&Story::from_records(records));
     let (_, rest) = told.split_once("va-web02 restart: $").unwrap();
     insta::assert_snapshot!(rest, @r#"
+     service apache2 restart
+    ? the record of this stretch has no end: its program was killed, or its machine died
+
+    03:15:09    resumed by denise on laptop: finish what mark began
+    03:15:09    stopped (exit 5): stopped with 1 step in doubt
+    03:15:09  ! va-web02 restart: settled as done by mark: its log says so
+    03:15:09  ! abandoned by mark: enough
+
+      restart  ✓ ok           va-web01
+               ! not checked  va-web02  it ended, and its checks were not finished
+               – not run      va-web03
+
+    – abandoned: enough (after 9.3s, in 2 stretches)
     "#);
 }
 
 #[test]
 fn a_read_only_run_is_told_in_tables() {
     insta::assert_snapshot!(shown(&sample::read_only()), @r#"
+    importer-status: What every content importer is doing
+    run         20261122T031500Z-1a2b3c4d
+    started     2026-11-22 03:15:00 UTC
+    operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
+    hosts       dfw-jobs{01,02} dfw-mail01
+    plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+    inventory   inventory.yaml
+    changes     nothing: it only looks
+    outcome     ended (exit 1): importers failed on dfw-mail01
+
+    2026-11-22
+    03:15:00    importers: What the importers do: dfw-jobs{01,02} dfw-mail01
+    03:15:00  ✗ dfw-mail01 importers: failed: unreachable: connection refused
+    03:15:00    importers: what was seen
+                  host          pid  state
+                  dfw-jobs01   5663  bored
+                  dfw-jobs01  25034  entries: exampleuser(42)
+                  dfw-jobs02  no rows
+                  dfw-mail01  unknown: unreachable: connection refused
+
+      importers  ✓ ok      dfw-jobs{01,02}
+                 ✗ failed  dfw-mail01  unreachable: connection refused
+
+    ✗ ended (exit 1): importers failed on dfw-mail01 (after 0.9s)
     "#);
 }
 
 #[test]
 fn locks_are_told() {
     insta::assert_snapshot!(shown(&sample::locks()), @r#"
+    restart-webs: Restart the webservers
+    run         20261122T031500Z-1a2b3c4d
+    started     2026-11-22 03:15:00 UTC
+    operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
+    reason      new release
+    parameters  pause=3s
+    hosts       va-web{01..03}
+    plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
+    inventory   inventory.yaml
+    outcome     stopped (exit 6), can be resumed: the lock of va-web01 is lost
+
+    2026-11-22
+    03:15:00  ! the lock of va-web01 is held by denise on dfw-admin02, restart-webs
+                  (20261122T030000Z-00000001), since 2026-11-22 03:00:00Z; a command of it runs there;
+                  waiting for it, 10m at most
+    03:15:10    locked va-web{01,02}
+    03:15:10  ! not locked yet: va-web03 (unreachable: timed out)
+    03:15:20  ✗ the lock of va-web01 is lost: denise on dfw-admin02 broke it: mark is away
+    03:15:20    unlocked va-web02
+
+    ! stopped (exit 6), can be resumed: the lock of va-web01 is lost (after 20s)
     "#);
 }
 

@@ -68,7 +68,7 @@ fn csv_and_json_lines_say_the_same_and_keep_their_schema() {
             for ((name, value), shown) in fields.iter().zip(row) {
                 let plain = cell(value);
                 let harmless = plain.replace('\x1b', "\\x1b").replace('\u{202e}', "\\u{202e}");
-                let guarded = if harmless.starts_with('=') { format!("'{harmless}") } else { harmless };
+                let guarded = if harmless.starts_with(['=', '-']) { format!("'{harmless}") } else { harmless };
                 assert_eq!(*shown, guarded, "{name}");
             }
         }
