@@ -133,18 +133,21 @@ fn what_cannot_be_read_is_named_and_the_others_are_exported() {
 
 #[test]
 fn a_reader_who_has_read_enough_ends_it_quietly() {
-    let steps: String = (0..8).map(|n| format!("  - {{ id: s{n}, run: seq 1 6000 }}\n")).collect();
+    let long = "x".repeat(12_000);
+    let steps: String = (0..8).map(|n| format!("  - {{ id: s{n}, run: \"seq 1 6000 # {long}\" }}\n")).collect();
     let program = Program::new().with_book(&[("wordy.yaml", &format!("title: W\nhosts: here\nsteps:\n{steps}"))]);
     program.run(["run", "wordy", "--yes"]).exits(0);
-    let mut command = program.command(["audit", "export", "--what", "events"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    out.read_line(&mut String::new()).unwrap();
-    drop(out);
-    let ran = Ran::of(child.wait_with_output().unwrap());
-    ran.exits(0);
-    assert_eq!(ran.stderr, "");
-    assert!(program.journal().len() > 3 * 64 * 1024, "more than a pipe holds, or nothing is proven");
+    for words in [["events", "jsonl"], ["steps", "jsonl"], ["steps", "csv"]] {
+        let words = ["audit", "export", "--what", words[0], "--format", words[1]];
+        assert!(program.run(words).stdout.len() > 64 * 1024, "more than a pipe holds, or nothing is proven");
+        let mut child = program.command(words).stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut String::new()).unwrap();
+        drop(out);
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        ran.exits(0);
+        assert_eq!(ran.stderr, "", "{words:?}");
+    }
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl<W: Write> Export<W> {
             (What::Steps, Form::Csv) => columns::<StepRow>(),
         };
         let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(&head)?;
+        writer.write_record(&head).map_err(plain_error)?;
         Ok(Self { what, out: Out::Csv(writer) })
     }
 
@@ -119,11 +119,20 @@ impl<W: Write> Export<W> {
             }
             Out::Csv(writer) => {
                 let Json::Object(row) = serde_json::to_value(row)? else { return Ok(()) };
-                writer.write_record(row.values().map(cell))?;
-                Ok(())
+                writer.write_record(row.values().map(cell)).map_err(plain_error)
             }
         }
     }
+}
+
+/// The writer's own error beneath: whether nobody reads any more is told by its kind.
+fn plain_error(error: csv::Error) -> io::Error {
+    if error.is_io_error()
+        && let csv::ErrorKind::Io(error) = error.into_kind()
+    {
+        return error;
+    }
+    io::Error::other("a row was not as long as the head")
 }
 
 fn story(records: Vec<Record>) -> Story {
