@@ -6,6 +6,7 @@
 
 pub mod against_hosts;
 mod chain;
+pub mod export;
 mod filter;
 mod finding;
 mod kind;

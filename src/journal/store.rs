@@ -16,7 +16,7 @@ use super::newest::{self, Newest};
 use super::reader::{self, Replay, Verification};
 use super::record::Record;
 use super::writer::Journal;
-use crate::event::{Link, Opened};
+use crate::event::{Event, Link, Opened};
 use crate::vocab::{Digest, RunId};
 
 /// The beginning of the name of a run's folder before its first record is on the disk.
@@ -214,6 +214,12 @@ impl Store {
     /// Reads a large output of a run whole.
     pub fn output(&self, run: &RunId, digest: &Digest) -> Result<Vec<u8>, FileFault> {
         attachment::read(&Folder::new(self.folder(run)).outputs(), digest)
+    }
+
+    /// Puts the large outputs of an event of a run back whole. Gives those that could not be, each by its file's name in
+    /// the run's folder; of them the event keeps the ends.
+    pub fn put_back(&self, run: &RunId, event: &mut Event) -> Vec<(String, FileFault)> {
+        attachment::put_back(&Folder::new(self.folder(run)), event)
     }
 
     /// The ids of all runs, newest first by the clock at their start.
