@@ -6,6 +6,7 @@
 
 mod filter;
 mod kind;
+pub mod page;
 mod signature;
 
 pub use filter::Filter;

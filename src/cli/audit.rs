@@ -2,6 +2,7 @@
 
 mod filter;
 mod list;
+mod report;
 mod show;
 mod verify;
 
@@ -24,6 +25,7 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
+    Report(report::Args),
     Collect(collect::Args),
 }
 
@@ -46,6 +48,7 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         Command::List(args) => list::list_runs(global, &store, args),
         Command::Show(args) => show::show(global, &store, args),
         Command::Verify(args) => verify::verify(global, &store, args),
+        Command::Report(args) => report::report(global, &store, args),
         Command::Collect(args) => collect::collect(global, args),
     }
 }
