@@ -6,6 +6,8 @@ mod support;
 
 #[path = "journal/kill.rs"]
 mod kill;
+#[path = "journal/report.rs"]
+mod report;
 #[path = "journal/room.rs"]
 mod room;
 #[path = "journal/unreadable.rs"]

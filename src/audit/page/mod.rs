@@ -14,6 +14,8 @@ mod proof;
 mod run;
 mod scale;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 pub use made::Made;

@@ -291,7 +291,7 @@ fn numbers(html: &mut Html, caption: &str, column: &str, runs: &[Readable], name
     kinds.sort();
     let mut columns = vec![column, "runs"];
     columns.extend(kinds.iter().map(|kind| kind.word()));
-    columns.extend(["took, half of them up to", "longest"]);
+    columns.extend(["median time", "longest"]);
     html.table_head(caption, columns);
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, runs)| std::cmp::Reverse(runs.len()));

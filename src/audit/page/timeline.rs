@@ -12,6 +12,7 @@ use super::made::Made;
 use super::scale::Scale;
 use super::steps::Chapters;
 use crate::report::{Story, elapsed, line};
+use crate::vocab::neutral::one_line;
 use crate::vocab::{HostName, StepHost};
 
 const WIDTH: f64 = 1000.0;
@@ -29,7 +30,7 @@ pub(super) fn write(html: &mut Html, told: &Chapters) {
     let Chapters { story, sections, course, made, .. } = *told;
     let hosts = hosts(story, course);
     let shown = &hosts[..hosts.len().min(MOST_ROWS)];
-    let letters = shown.iter().map(|host| line::width(host.as_str())).max().unwrap_or(0).clamp(7, LETTERS);
+    let letters = shown.iter().map(|host| line::width(&one_line(host.as_str()))).max().unwrap_or(0).clamp(7, LETTERS);
     let left = 18.0 + 7.4 * f64::from(u32::try_from(letters).unwrap_or(7));
     let row = match shown.len() {
         0..=14 => 30.0,
@@ -82,10 +83,11 @@ impl Drawing<'_> {
         for (host, y) in &rows {
             let y = n(y + self.row / 2.0 + 4.0);
             html.open("text", &[("x", "8"), ("y", &y), ("class", "name")]);
-            if line::width(host.as_str()) > LETTERS {
+            let name = cut_to(&one_line(host.as_str()), LETTERS);
+            if name.ends_with('…') {
                 html.leaf("title", &[], host.as_str());
             }
-            html.text(&cut(host.as_str())).end("text");
+            html.text(&name).end("text");
         }
         self.spans(html, &rows);
         // what went badly is drawn over what went well
@@ -322,10 +324,6 @@ fn steps(first: f64, by: f64) -> impl Iterator<Item = f64> {
 fn n(number: f64) -> String {
     let text = format!("{number:.1}");
     text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
-}
-
-fn cut(name: &str) -> String {
-    cut_to(name, LETTERS)
 }
 
 fn cut_to(text: &str, most: usize) -> String {
