@@ -102,7 +102,7 @@ impl Scale {
         let room = (right - left - GAP * float(gaps)).max(1.0);
         let least = LEAST.min(room / float(parts.max(1)));
         let spare = (room - least * float(parts)).max(0.0);
-        let whole: f64 = self.pieces.iter().filter(|piece| !piece.gap).map(|piece| piece.length()).sum();
+        let whole: f64 = self.pieces.iter().filter(|piece| !piece.gap).map(Piece::length).sum();
         let mut x = left;
         for piece in &mut self.pieces {
             let share = if whole > 0.0 { piece.length() / whole } else { 1.0 / float(parts.max(1)) };

@@ -308,19 +308,17 @@ pub(super) fn seen<'a>(
     if table.is_empty() {
         return;
     }
-    let attributes: &[(&'static str, &str)] = if open { &[("open", "")] } else { &[] };
-    match text_of_one(&table) {
-        Some(text) => {
-            let lines = count(text.lines().count(), "line");
-            html.open("details", attributes).leaf("summary", &[], &format!("{caption}: {lines}"));
-            html.preformatted("output", &text).end("details");
-        }
-        None => {
-            let rows = count(table.rows().len(), "row");
-            html.open("details", attributes).leaf("summary", &[], &format!("{caption}: {rows}"));
-            html.table(caption, &table).end("details");
-        }
+    // on paper, too, only what a reader looks for is unfolded: what was seen of healthy hosts is long
+    let attributes: &[(&'static str, &str)] = if open { &[("open", "")] } else { &[("class", "seen")] };
+    html.open("details", attributes);
+    if let Some(text) = text_of_one(&table) {
+        html.leaf("summary", &[], &format!("{caption}: {}", count(text.lines().count(), "line")));
+        html.preformatted("output", &text);
+    } else {
+        html.leaf("summary", &[], &format!("{caption}: {}", count(table.rows().len(), "row")));
+        html.table(caption, &table);
     }
+    html.end("details");
 }
 
 /// What one host alone wrote, where that is a bare text: a table of its lines would name the host on each.

@@ -9,9 +9,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{Made, Period, Proof, Run, Seen};
-use crate::event::{
-    ActionEnd, Choice, Event, FailureKind, HostVerdict, Outcome, Output, RunState, RunStatus, StoredOutput,
-};
+use crate::event::{ActionEnd, Choice, Event, FailureKind, Outcome, Output, RunStatus, StoredOutput};
 use crate::journal::{Entry, FileFault, Indexed, JournalError};
 use crate::report::Story;
 use crate::report::sample::{self, Tape, at, hosts, step};
@@ -77,16 +75,8 @@ fn a_run_that_was_resumed_against_a_precondition() {
 
 fn entry(run: &str, runbook: &str, status: RunStatus) -> Seen {
     let run: RunId = run.parse().unwrap();
-    let started: Timestamp = run
-        .second()
-        .parse::<jiff::civil::DateTime>()
-        .map_or_else(
-            |_| jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", run.second()).unwrap().to_datetime().unwrap(),
-            |at| at,
-        )
-        .to_zoned(TimeZone::UTC)
-        .unwrap()
-        .timestamp();
+    let started = jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", run.second()).unwrap();
+    let started = started.to_datetime().unwrap().to_zoned(TimeZone::UTC).unwrap().timestamp();
     let entry = Entry {
         runbook: runbook.to_owned(),
         operator: "mark".to_owned(),

@@ -72,11 +72,9 @@ impl Drawing<'_> {
         let rows: BTreeMap<&HostName, f64> = self.hosts.iter().zip(steps(TOP, self.row)).collect();
         let height = TOP + self.row * f64::from(u32::try_from(self.hosts.len()).unwrap_or(0)) + 8.0;
         let name = format!("{}; the same is told in the text of this page", self.alternative());
-        html.open("div", &[("class", "timeline"), ("tabindex", "0"), ("role", "group"), ("aria-label", "Timeline")]);
-        html.open(
-            "svg",
-            &[("viewBox", &format!("0 0 {} {}", n(WIDTH), n(height))), ("role", "img"), ("aria-label", &name)],
-        );
+        html.open("div", &[("class", "timeline"), ("tabindex", "0"), ("role", "group"), ("aria-label", &name)]);
+        // an image may hold no links for those who hear the page, and they have the same in the tables below
+        html.open("svg", &[("viewBox", &format!("0 0 {} {}", n(WIDTH), n(height))), ("aria-hidden", "true")]);
         patterns(html);
         self.axis(html, height);
         html.open("text", &[("x", "8"), ("y", &n(TOP - 8.0)), ("class", "name")]).text("the run").close("text");
