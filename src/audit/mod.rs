@@ -11,6 +11,7 @@ mod filter;
 mod finding;
 mod kind;
 mod proof;
+pub mod page;
 mod signature;
 mod survey;
 

@@ -1,14 +1,13 @@
 //! `runbook audit`: one file a subcommand.
 
 mod against_hosts;
-mod filter;
-mod list;
-mod prune;
-mod seal;
 mod export;
 mod filter;
 mod list;
 mod part;
+mod prune;
+mod report;
+mod seal;
 mod show;
 mod verify;
 
@@ -31,9 +30,10 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
+    Report(report::Args),
+    Export(export::Args),
     Seal(seal::Args),
     Prune(prune::Args),
-    Export(export::Args),
     Collect(collect::Args),
 }
 
@@ -75,6 +75,7 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         Command::Seal(args) => seal::seal_run(global, &store, args),
         Command::Prune(args) => prune::prune(global, args),
         Command::Export(args) => export::export(global, Some(&store), args),
+        Command::Report(args) => report::report(global, &store, args),
         Command::Collect(args) => collect::collect(global, args),
     }
 }

@@ -24,7 +24,7 @@ pub mod outline;
 pub mod plain;
 pub mod rows;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod screen;
 pub mod selection;
 pub mod sink;
