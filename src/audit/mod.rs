@@ -6,8 +6,10 @@
 
 mod filter;
 mod kind;
+mod selection;
 mod signature;
 
 pub use filter::Filter;
 pub use kind::{Kind, standing};
+pub use selection::{Page, Selection, last_runs};
 pub use signature::{Key, Signer, Signers};
