@@ -5,5 +5,6 @@ mod glance;
 mod index;
 mod room;
 mod round_trip;
+mod skimming;
 mod tampering;
 mod writing;
