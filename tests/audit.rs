@@ -96,9 +96,11 @@ fn a_list_is_chosen_and_paged() {
         args = ["audit", "list"].into_iter().chain(command.split(' ')).map(str::to_owned).collect();
     }
     assert_eq!(seen, all);
-    program.run(["audit", "list", "--since", "2020-01-01", "--until", "2020-12-31"]).exits(0).says("no run fits").says(
-        "begun since 2020-01-01 00:00:00 UTC and before 2021-01-01 00:00:00 UTC",
-    );
+    program
+        .run(["audit", "list", "--since", "2020-01-01", "--until", "2020-12-31"])
+        .exits(0)
+        .says("no run fits")
+        .says("begun since 2020-01-01 00:00:00 UTC and before 2021-01-01 00:00:00 UTC");
 }
 
 #[test]

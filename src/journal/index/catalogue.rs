@@ -284,7 +284,7 @@ impl Read {
         read.bad += usize::from(from < read.bytes.len());
         read.lines = slots.len();
         // stable: of a run's lines the last one counts
-        slots.sort_by(|a, b| a.run.cmp(&b.run));
+        slots.sort_by_key(|slot| slot.run);
         slots.reverse();
         slots.dedup_by(|earlier, later| earlier.run == later.run);
         slots.reverse();
@@ -342,7 +342,7 @@ impl Read {
             lines.extend(told.0);
             self.slots.push(Slot { run, known: Stored::Looked(Box::new(indexed)) });
         }
-        self.slots.sort_by(|a, b| a.run.cmp(&b.run));
+        self.slots.sort_by_key(|slot| slot.run);
         Ok(lines)
     }
 
