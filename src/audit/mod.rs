@@ -12,6 +12,7 @@ mod finding;
 mod kind;
 mod proof;
 pub mod page;
+mod selection;
 mod signature;
 mod survey;
 
@@ -21,5 +22,6 @@ pub use filter::Filter;
 pub use finding::{Finding, NamedBy};
 pub use kind::{Kind, standing};
 pub use proof::Proof;
+pub use selection::{Page, Selection, last_runs};
 pub use signature::{Key, Signer, Signers};
 pub use survey::{Sight, before, survey};

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::event::{Event, Moment, Outcome};
 use crate::report::Story;
 use crate::report::elapsed;
-use crate::report::words::{answer_words, override_words};
+use crate::report::words::{answer_words, count, override_words};
 use crate::vocab::{HostName, StepHost};
 
 /// How one try of a step on a host looks.
@@ -149,6 +149,9 @@ impl Course {
             }
             Event::LockBroken { host, reason, .. } => {
                 self.point(now, Sign::Override, format!("the lock of {host} was broken: {reason}"));
+            }
+            Event::RunsPruned { runs } => {
+                self.point(now, Sign::Override, format!("the journals of {} were removed", count(runs.len(), "run")));
             }
             Event::Interrupted { signal, .. } => self.point(now, Sign::Interrupt, signal.clone()),
             Event::LockLost { host, loss } => {
