@@ -128,7 +128,7 @@ impl Recorder {
     }
 }
 
-/// The JSON pointers of every text in `value`.
+/// The JSON pointers of every text and number in `value`.
 fn texts(value: &serde_json::Value, at: &mut String, out: &mut Vec<String>) {
     let mut inside = |key: &str, inner: &serde_json::Value| {
         let length = at.len();
@@ -138,11 +138,11 @@ fn texts(value: &serde_json::Value, at: &mut String, out: &mut Vec<String>) {
         at.truncate(length);
     };
     match value {
-        serde_json::Value::String(_) => out.push(at.clone()),
+        serde_json::Value::String(_) | serde_json::Value::Number(_) => out.push(at.clone()),
         serde_json::Value::Array(items) => {
             items.iter().enumerate().for_each(|(index, item)| inside(&index.to_string(), item));
         }
         serde_json::Value::Object(map) => map.iter().for_each(|(key, item)| inside(key, item)),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+        serde_json::Value::Null | serde_json::Value::Bool(_) => {}
     }
 }
