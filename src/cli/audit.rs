@@ -10,6 +10,7 @@ use crate::journal::{Integrity, Store};
 use crate::report::ledger::{Entry, Ledger};
 use crate::report::{Role, Story, Telling};
 use crate::vocab::RunId;
+use crate::vocab::neutral::neutralise;
 
 /// Read the record of runs: who did what, when, and why
 ///
@@ -81,7 +82,7 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         if global.format == Format::Json {
             view::data().sink().write("[]\n");
         } else {
-            view::data().sink().write(&format!("no run was ever recorded in {}\n", dir.display()));
+            view::data().sink().write(&neutralise(&format!("no run was ever recorded in {}\n", dir.display())));
         }
         return Ok(exit::OK);
     };
@@ -159,12 +160,12 @@ fn list_runs(global: &Global, store: &Store, args: &ListArgs) -> Result<u8, CliE
     }
     let data = view::data();
     if global.format == Format::Json {
-        data.sink().write(&format!("{}\n", serde_json::Value::from(documents)));
+        data.json(&documents);
         return Ok(exit::OK);
     }
     let ledger = Ledger::new(rows);
     data.sink().write(&ledger.shown(data.fit(), &view::stdout_styles(global), &TimeZone::system()));
-    data.sink().write(&format!("runs of {}, in {}\n", identity::admin_host(), store.path().display()));
+    data.sink().write(&neutralise(&format!("runs of {}, in {}\n", identity::admin_host(), store.path().display())));
     Ok(exit::OK)
 }
 
@@ -179,13 +180,13 @@ fn show(global: &Global, store: &Store, args: &ShowArgs) -> Result<u8, CliError>
             .map(|record| serde_json::json!({"seq": record.seq, "at": record.at, "event": record.event}))
             .collect();
         let document = serde_json::json!({"run": id, "integrity": replay.integrity.to_string(), "records": records});
-        data.sink().write(&format!("{document}\n"));
+        data.json(&document);
     } else {
         let story = Story::from_records(replay.records.iter().map(|record| (record.at, record.event.clone())));
         let columns = data.is_terminal().then(|| usize::from(console::Term::stdout().size().1));
         let telling = Telling::new(view::stdout_styles(global), TimeZone::system(), columns).all_output(args.output);
         data.sink().write(&telling.shown(&story));
-        data.sink().write(&format!("\njournal: {}\n", replay.integrity));
+        data.sink().write(&neutralise(&format!("\njournal: {}\n", replay.integrity)));
     }
     Ok(code(&replay.integrity))
 }
@@ -207,11 +208,11 @@ fn verify(global: &Global, store: &Store, args: &VerifyArgs) -> Result<u8, CliEr
         if global.format == Format::Json {
             documents.push(serde_json::json!({"run": run, "integrity": word, "detail": text, "ok": code == exit::OK}));
         } else {
-            data.sink().write(&format!("{run}  {}\n", crate::vocab::neutral::neutralise(&text)));
+            data.sink().write(&format!("{run}  {}\n", neutralise(&text)));
         }
     }
     if global.format == Format::Json {
-        data.sink().write(&format!("{}\n", serde_json::Value::from(documents)));
+        data.json(&documents);
     }
     Ok(worst)
 }

@@ -7,11 +7,12 @@ use super::conduct::Conduct;
 use super::context::{self, Context};
 use super::error::CliError;
 use super::run::{INVENTORY, Word, load};
-use super::{exit, identity, params, terminal};
+use super::{custody, exit, identity, params, terminal};
 use crate::event::{Event, Opened, Resumed};
 use crate::journal::{EventLog as _, FindError, Integrity, Replay, RunListing, Store};
 use crate::plan::make::{Making, RunFacts};
 use crate::plan::{Given, Plan, bind};
+use crate::vocab::neutral::{neutralise, one_line};
 use crate::vocab::{Clock as _, Digest, RunId, SystemClock};
 
 /// Go on with a run that was interrupted, failed, or whose program was killed
@@ -58,6 +59,8 @@ pub(super) fn resume(global: &Global, args: &Args) -> Result<u8, CliError> {
 
     let plan = plan_again(global, &opened, &args.secrets, &options)?;
     args.word.check(&plan)?;
+    custody::keep(plan.masker());
+    custody::refuse_told(&plan, &operator.name, options.reason.as_deref())?;
     let changed = plan.digest != opened.plan;
     if changed {
         let difference = difference(&store, &opened, &plan);
@@ -102,15 +105,17 @@ fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
         .filter(|listing| listing.is_unfinished() || listing.summary.is_err())
         .partition(RunListing::is_unfinished);
     mention_unreadable(&unreadable);
-    let describe = |listing: &RunListing| match &listing.summary {
-        Ok(summary) => format!(
-            "{}  {}  {}  by {}",
-            listing.run,
-            summary.opened_at.strftime("%Y-%m-%d %H:%M UTC"),
-            summary.opened.runbook,
-            crate::vocab::neutral::one_line(&summary.opened.operator.name)
-        ),
-        Err(error) => format!("{}  {}", listing.run, error.whole()),
+    let describe = |listing: &RunListing| {
+        one_line(&match &listing.summary {
+            Ok(summary) => format!(
+                "{}  {}  {}  by {}",
+                listing.run,
+                summary.opened_at.strftime("%Y-%m-%d %H:%M UTC"),
+                summary.opened.runbook,
+                summary.opened.operator.name
+            ),
+            Err(error) => format!("{}  {}", listing.run, error.whole()),
+        })
     };
     let [only] = unfinished.as_slice() else {
         if unfinished.is_empty() {
@@ -141,7 +146,7 @@ pub(super) fn mention_unreadable(listings: &[RunListing]) {
     for listing in listings {
         if let Err(error) = &listing.summary {
             let text = format!("note: the run {} cannot be read: {}\n", listing.run, error.whole());
-            out.write(&crate::vocab::neutral::neutralise(&text));
+            out.write(&neutralise(&text));
         }
     }
 }
@@ -187,7 +192,7 @@ pub(super) fn resumable(past: &Replay, id: &RunId) -> Result<(), CliError> {
                 .hint(format!("`runbook audit show {id}` tells its story")))
         }
         RunStatus::Abandoned { reason } => {
-            Err(CliError::usage(format!("the run {id} was abandoned: {}", crate::vocab::neutral::one_line(reason))))
+            Err(CliError::usage(format!("the run {id} was abandoned: {}", one_line(reason))))
         }
     }
 }
@@ -262,7 +267,7 @@ fn difference(store: &Store, opened: &Opened, plan: &Plan) -> String {
     if lines.is_empty() {
         lines.push("  a variable, port or sudo setting of a host, or a parameter of an included runbook".to_owned());
     }
-    crate::vocab::neutral::neutralise(&lines.join("\n"))
+    neutralise(&lines.join("\n"))
 }
 
 /// The lines that two texts do not share at their place: enough to see what was changed.

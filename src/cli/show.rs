@@ -27,7 +27,7 @@ pub(super) fn show(global: &Global, args: &Args) -> Result<u8, CliError> {
     let runbook = load(&context, &args.name)?;
     let data = view::data();
     if global.format == Format::Json {
-        data.sink().write(&format!("{}\n", serde_json::json!(*runbook)));
+        data.json(&*runbook);
         return Ok(exit::OK);
     }
     let page = Page { styles: view::stdout_styles(global), facts: facts(&context, &runbook) };

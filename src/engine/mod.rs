@@ -30,5 +30,5 @@ pub use ending::Ending;
 pub use interrupt::Interrupt;
 pub use options::Options;
 pub use perform::{Crew, perform};
-pub use recorder::{RecordError, Recorder};
+pub use recorder::{RecordError, Recorder, masked};
 pub use rehearse::{Rehearsal, rehearse};
