@@ -6,6 +6,8 @@ mod support;
 
 #[path = "journal/kill.rs"]
 mod kill;
+#[path = "journal/readers.rs"]
+mod readers;
 #[path = "journal/room.rs"]
 mod room;
 #[path = "journal/unreadable.rs"]

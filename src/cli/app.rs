@@ -37,6 +37,9 @@ pub(super) struct Global {
     /// Where runs are kept; without it `/var/lib/runbook` for root, `$XDG_STATE_HOME/runbook` for others
     #[arg(long, value_name = "DIR", env = "RUNBOOK_STATE_DIR", global = true)]
     pub(super) state_dir: Option<PathBuf>,
+    /// The group whose members may read the runs, by name or number; it stays so, also without this option
+    #[arg(long, value_name = "GROUP", env = "RUNBOOK_STATE_GROUP", global = true)]
+    pub(super) state_group: Option<String>,
     /// How to print: text for people; json, one document for a query, one event a line for a run
     #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
     pub(super) format: Format,

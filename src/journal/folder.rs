@@ -1,8 +1,8 @@
 //! The folder of one run, and how files come into it: by mode, synced, named when whole.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::{Doing, JournalError};
@@ -49,12 +49,42 @@ impl Folder {
 
 /// Makes a directory; its parent must be there.
 pub(super) fn make_directory(path: &Path) -> Result<(), JournalError> {
-    DirBuilder::new().mode(DIRECTORY_MODE).create(path).map_err(Doing::Create.on(path))
+    make_readable_directory(path).map_err(Doing::Create.on(path))
 }
 
-/// Makes a directory and what is missing above it; one that is there is left as it is.
-pub(super) fn make_directories(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)
+/// Makes two directories, one in the other, and what is missing above them; one that is there is left as it is.
+pub(super) fn make_directories(path: &Path, inside: &Path) -> io::Result<()> {
+    if let Some(above) = path.parent() {
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(above)?;
+    }
+    for path in [path, inside] {
+        match make_readable_directory(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            made => made?,
+        }
+    }
+    Ok(())
+}
+
+fn make_readable_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(DIRECTORY_MODE).create(path)?;
+    match in_spite_of_the_umask(fs::symlink_metadata(path)?.mode(), DIRECTORY_MODE) {
+        Some(mode) => fs::set_permissions(path, mode),
+        None => Ok(()),
+    }
+}
+
+fn make_readable(file: File) -> io::Result<File> {
+    if let Some(mode) = in_spite_of_the_umask(file.metadata()?.mode(), FILE_MODE) {
+        file.set_permissions(mode)?;
+    }
+    Ok(file)
+}
+
+/// The mode that something new is still to be given: a umask that hides what a user's other programs write does not
+/// hide the record. A bit that a directory inherited stays.
+fn in_spite_of_the_umask(made: u32, mode: u32) -> Option<Permissions> {
+    (made & 0o777 != mode).then(|| Permissions::from_mode(made & 0o7000 | mode))
 }
 
 /// Makes a file that must not be there yet, to be appended to.
@@ -65,6 +95,7 @@ pub(super) fn make_file(path: &Path) -> Result<File, JournalError> {
         .create_new(true)
         .mode(FILE_MODE)
         .open(path)
+        .and_then(make_readable)
         .map_err(Doing::Create.on(path))
 }
 

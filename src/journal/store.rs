@@ -36,7 +36,7 @@ impl Store {
         let store = Self { root: root.to_owned() };
         let runs = store.runs();
         let is_new = !runs.exists();
-        folder::make_directories(&runs).map_err(|error| match error.kind() {
+        folder::make_directories(root, &runs).map_err(|error| match error.kind() {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                 JournalError::NotADirectory { path: not_a_directory(&runs) }
             }
