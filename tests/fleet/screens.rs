@@ -169,18 +169,21 @@ fn nothing_from_outside_commands_a_terminal() {
     }
 
     // a run with all its questions: the secret, the warnings, the manual step, the failure
-    let answers = [
-        ("word:", "not-shown-anywhere\r"),
-        ("? (y/N)", "y\r"),
-        ("to go on:", "Type\r"),
-        ("Is it done?", "y\r"),
-        ("What now?", "stop\r"),
-        ("Why?", "\r"),
-        ("Which run?", "\r"),
-    ];
-    let asked = sitting
-        .at_terminal(&["run", "hostile", "one=HOSTILE", "--reason", "why HOSTILE", "--override", "pre"], &answers);
-    assert!(asked.contains("Type `Type"), "{asked}");
+    let mut terminal = Terminal::of(&sitting.command(&[
+        "run",
+        "hostile",
+        "one=HOSTILE",
+        "--reason",
+        "why HOSTILE",
+        "--override",
+        "pre",
+    ]));
+    terminal.answer("word:", "not-shown-anywhere\r");
+    terminal.answer("to go on:", "no\r");
+    let (code, asked) = terminal.end();
+    assert_eq!(code, 4, "{asked}");
+    harmless("the questions", &asked);
+    assert!(asked.contains("Type `Type \\x1b]0;owned") && !asked.contains("not-shown-anywhere"), "{asked}");
     let acked = format!("care=Type {}", HOSTILE);
     let run = [
         "run",
@@ -196,7 +199,13 @@ fn nothing_from_outside_commands_a_terminal() {
         "--ack",
         "sure",
     ];
-    let told = sitting.at_terminal(&run, &answers);
+    let mut terminal = Terminal::of(&sitting.command(&run));
+    terminal.answer("(y/N)", "y\r");
+    terminal.answer("Is it done?", "y\r");
+    terminal.answer("What now?", "stop\r");
+    let (code, told) = terminal.end();
+    assert_eq!(code, 1, "{told}");
+    harmless("the run", &told);
     for text in ["\\x1b[35;45mX", "What now?", "\\u{1d173}"] {
         assert!(told.contains(text), "{text} in {told}");
     }
@@ -208,11 +217,14 @@ fn nothing_from_outside_commands_a_terminal() {
         &["audit", "collect"],
         &["list"],
         &["locks"],
-        &["resume", "--secret", &word, "--yes"],
+        &["resume", "latest", "--secret", &word, "--yes"],
     ] {
-        sitting.at_terminal(args, &answers);
+        sitting.at_terminal(args, &[("Is it done?", "y\r"), ("What now?", "stop\r")]);
         sitting.as_json(args);
     }
+    let mut terminal = Terminal::of(&sitting.command(&["resume"]));
+    terminal.answer("Which run?", "\x03");
+    harmless("the choice of a run", &terminal.end().1);
     let id = sitting.program.newest_id();
     sitting.at_terminal(&["abandon", &id, "--reason", "HOSTILE"], &[]);
 }
