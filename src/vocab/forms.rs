@@ -80,13 +80,15 @@ enum Beyond {
     Octal,
     /// Its bytes as `\xc3\xbc`: Python, systemd.
     Hex,
+    /// Its bytes, taken for letters, as `\u00c3\u00bc`: Perl, where nobody decoded them.
+    Letters,
     /// Its UTF-16 units as `\u00fc`: JSON.
     Units,
 }
 
 /// With backslashes, as C, JSON, Python, `$'…'` and `ls -Q` write it.
 fn escaped(value: &str, forms: &mut BTreeSet<String>) {
-    for beyond in [Beyond::Kept, Beyond::Octal, Beyond::Hex, Beyond::Units] {
+    for beyond in [Beyond::Kept, Beyond::Octal, Beyond::Hex, Beyond::Letters, Beyond::Units] {
         forms.extend(["\"", "'", ""].map(|quote| escape(value, quote, beyond)));
         let json = escape(value, "\"", beyond);
         // PHP escapes slashes, Go and Rails what HTML would read
@@ -123,6 +125,7 @@ impl Beyond {
             Self::Kept if !ch.is_ascii() => out.push(ch),
             Self::Octal => out.extend(bytes.iter().map(|byte| format!("\\{byte:03o}"))),
             Self::Hex => out.extend(bytes.iter().map(|byte| format!("\\x{byte:02x}"))),
+            Self::Letters => out.extend(bytes.iter().map(|byte| format!("\\u{byte:04x}"))),
             Self::Kept | Self::Units => {
                 out.extend(ch.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
             }
@@ -132,8 +135,8 @@ impl Beyond {
 
 /// In a URL or a form, by encoders that leave more or fewer characters as they are.
 fn percent_encoded(value: &str, forms: &mut BTreeSet<String>) {
-    // RFC 3986; a path; encodeURIComponent; encodeURI; a form
-    for kept in ["-_.~", "-_.~/", "-_.~!*'()", "-_.~!*'();/?:@&=+$,#", "-_.*"] {
+    // everything; RFC 3986; a path; encodeURIComponent; encodeURI; forms
+    for kept in ["", "-_.", "-_.~", "-_.~/", "-_.~!*'()", "-_.~!*'();/?:@&=+$,#", "-_.*"] {
         let mut upper = String::with_capacity(value.len());
         let mut lower = String::with_capacity(value.len());
         for byte in value.bytes() {
