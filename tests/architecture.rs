@@ -21,6 +21,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     // TLS is the same for everyone
     ("wiki", &["vocab", "render", "transport"]),
     ("report", &["vocab", "event"]),
+    ("audit", &["vocab", "event", "journal", "report"]),
     // judged is also what a run tells
     ("scenario", &["vocab", "model", "event", "plan", "journal", "transport", "engine", "report"]),
 ];

@@ -61,6 +61,8 @@ mod screens;
 mod secrets;
 #[path = "fleet/ses.rs"]
 mod ses;
+#[path = "fleet/stamps.rs"]
+mod stamps;
 #[path = "fleet/state.rs"]
 mod state;
 #[path = "fleet/steps.rs"]

@@ -183,13 +183,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
         hosts: plan.host_entries(),
         steps: plan.step_entries(),
         texts: plan.text_entries().into_iter().chain(inventories.iter().map(|(entry, _)| entry.clone())).collect(),
+        link: None,
     };
     let mut texts: Vec<(Digest, Vec<u8>)> =
         plan.texts.iter().map(|text| (text.digest.clone(), text.bytes.clone())).collect();
     texts.extend(inventories.into_iter().map(|(entry, bytes)| (entry.digest, bytes)));
     let journal = store.create(now, opened, &texts)?;
     let past = store.read(journal.run())?;
-    Conduct { global, plan: &plan, options: &options, journal, past, resumed: None }.run()
+    Conduct { global, store: &store, plan: &plan, options: &options, journal, past, resumed: None }.run()
 }
 
 /// Loads a runbook by its name, or says what is wrong with it: all that `check` calls an error, so that a misspelt

@@ -44,6 +44,18 @@ pub struct Opened {
     pub steps: Vec<StepEntry>,
     /// The texts the plan was made from, kept whole beside the journal by digest.
     pub texts: Vec<TextEntry>,
+    /// The run that started before it in the same state dir; none for the first one there. Set where the journal is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+}
+
+/// A run as the one that started next names it: if it is removed, or made anew from its first record on, that shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Link {
+    /// The run.
+    pub run: RunId,
+    /// The digest of its first record.
+    pub first: Digest,
 }
 
 /// A later stretch of a run begins: somebody resumed it.

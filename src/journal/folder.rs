@@ -1,7 +1,7 @@
 //! The folder of one run, and how files come into it: by mode, synced, named when whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,10 @@ impl Folder {
         self.path.join("journal.jsonl")
     }
 
+    pub(super) fn seals(&self) -> PathBuf {
+        self.path.join("seals.jsonl")
+    }
+
     /// Where a torn end is kept; `number` from 1.
     pub(super) fn torn(&self, number: u32) -> PathBuf {
         self.path.join(Self::torn_name(number))
@@ -52,18 +56,15 @@ pub(super) fn make_directory(path: &Path) -> Result<(), JournalError> {
     make_readable_directory(path).map_err(Doing::Create.on(path))
 }
 
-/// Makes two directories, one in the other, and what is missing above them; one that is there is left as it is.
-pub(super) fn make_directories(path: &Path, inside: &Path) -> io::Result<()> {
+/// Makes a directory and what is missing above it; one that is there is left as it is.
+pub(super) fn make_directories(path: &Path) -> io::Result<()> {
     if let Some(above) = path.parent() {
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(above)?;
     }
-    for path in [path, inside] {
-        match make_readable_directory(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-            made => made?,
-        }
+    match make_readable_directory(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
     }
-    Ok(())
 }
 
 fn make_readable_directory(path: &Path) -> io::Result<()> {
@@ -89,14 +90,20 @@ fn in_spite_of_the_umask(made: u32, mode: u32) -> Option<Permissions> {
 
 /// Makes a file that must not be there yet, to be appended to.
 pub(super) fn make_file(path: &Path) -> Result<File, JournalError> {
-    OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create_new(true)
-        .mode(FILE_MODE)
-        .open(path)
-        .and_then(make_readable)
-        .map_err(Doing::Create.on(path))
+    make(path).map_err(Doing::Create.on(path))
+}
+
+/// Opens a file to be appended to, and makes it where it is missing; one that is there keeps its mode.
+pub(super) fn make_or_open(path: &Path) -> io::Result<File> {
+    match make(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new().append(true).open(path),
+        made => made,
+    }
+}
+
+fn make(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create_new(true).mode(FILE_MODE).open(path).and_then(make_readable)
 }
 
 /// Writes a whole file under a name for the time being, syncs it, and gives it its name, over an older one.
@@ -120,6 +127,35 @@ pub(super) fn put_file(path: &Path, contents: &[u8]) -> Result<(), JournalError>
         let _ = fs::remove_file(&draft);
     }
     written
+}
+
+/// Appends whole lines to a file, makes it where it is missing, and syncs it. Half a line that a crash left is cut off.
+pub(super) fn append(path: &Path, lines: &[u8]) -> Result<(), JournalError> {
+    let there = match read(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Doing::Read.on(path)(error)),
+    };
+    let whole = there.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let mut file = make_or_open(path).map_err(Doing::Open.on(path))?;
+    if whole < there.len() {
+        file.set_len(whole as u64).map_err(Doing::Cut.on(path))?;
+    }
+    let written = file.write_all(lines).map_err(Doing::Write.on(path));
+    if written.is_err() {
+        // half of them must not stay
+        let _ = file.set_len(whole as u64);
+    }
+    written?;
+    file.sync_all().map_err(Doing::Sync.on(path))?;
+    sync_directory(path.parent().unwrap_or(path))
+}
+
+/// Reads a plain file whole.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    open_plain(path)?.read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// Gets the names in a directory onto the disk.

@@ -6,18 +6,31 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::attachment;
 use super::error::{Doing, JournalError};
 use super::folder::{self, Folder};
 use super::integrity::FileFault;
+use super::newest::{self, Newest};
 use super::reader::{self, Replay, Verification};
+use super::record::Record;
 use super::writer::Journal;
-use crate::event::Opened;
+use crate::event::{Link, Opened};
 use crate::vocab::{Digest, RunId};
 
 /// The beginning of the name of a run's folder before its first record is on the disk.
 const DRAFT: &str = ".new-";
+
+/// The name of the chain of runs.
+const CHAIN: &str = "run";
+
+/// The newest run: written before the run gets its place.
+#[derive(Serialize, Deserialize)]
+struct NewestRun {
+    run: Link,
+    before: Option<Link>,
+}
 
 /// After this long a draft is certain to be left over.
 const DRAFT_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -36,11 +49,13 @@ impl Store {
         let store = Self { root: root.to_owned() };
         let runs = store.runs();
         let is_new = !runs.exists();
-        folder::make_directories(root, &runs).map_err(|error| match error.kind() {
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-                JournalError::NotADirectory { path: not_a_directory(&runs) }
+        folder::make_directories(root).and_then(|()| folder::make_directories(&runs)).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                    JournalError::NotADirectory { path: not_a_directory(&runs) }
+                }
+                _ => Doing::Create.on(&runs)(error),
             }
-            _ => Doing::Create.on(&runs)(error),
         })?;
         let rights = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         rustix::fs::access(&runs, rights).map_err(|error| Doing::Write.on(&runs)(error.into()))?;
@@ -74,6 +89,11 @@ impl Store {
         &self.root
     }
 
+    /// The folder of what goes through all runs.
+    pub fn chain_folder(&self) -> PathBuf {
+        newest::place(&self.root)
+    }
+
     /// The folder of a run, there or not.
     pub fn folder(&self, run: &RunId) -> PathBuf {
         self.runs().join(run.as_str())
@@ -81,18 +101,28 @@ impl Store {
 
     /// Begins a run: its folder with the texts it was made from and its first record.
     ///
-    /// A crash leaves either no run or a run with its first record. Drafts that crashes left are removed once they are
-    /// a day old.
-    pub fn create(&self, at: Timestamp, opened: Opened, texts: &[(Digest, Vec<u8>)]) -> Result<Journal, JournalError> {
-        self.remove_old_drafts(at);
+    /// It names the run that started before it in this state dir: runs begin one after the other, under a lock. A crash
+    /// leaves either no run or a run with its first record. Drafts that crashes left are removed once they are a day old.
+    pub fn create(
+        &self,
+        at: Timestamp,
+        mut opened: Opened,
+        texts: &[(Digest, Vec<u8>)],
+    ) -> Result<Journal, JournalError> {
         let run = opened.run.clone();
         let folder = Folder::new(self.folder(&run));
-        let draft = Folder::new(self.runs().join(format!("{DRAFT}{run}")));
+        let draft = Folder::new(self.draft(&run));
         if folder.path().exists() {
             return Err(JournalError::Exists { run });
         }
+        let newest = Newest::hold(self.path(), CHAIN)?;
+        let before = self.started_before(&newest)?;
+        opened.link.clone_from(&before);
+        self.remove_old_drafts(at);
         folder::make_directory(draft.path())?;
         let result = Journal::begin(&draft, at, opened, texts).and_then(|journal| {
+            let link = Link { run: run.clone(), first: journal.head().clone() };
+            newest.write(&NewestRun { run: link, before: before.clone() })?;
             // the new name is refused where a folder with anything in it has it
             fs::rename(draft.path(), folder.path()).map_err(|error| match error.kind() {
                 io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
@@ -110,10 +140,43 @@ impl Store {
             }
             Err(error) => {
                 // nobody will look at it again; if this fails too, a later run removes it
+                let _ = match before {
+                    Some(before) => newest.write(&NewestRun { run: before, before: None }),
+                    None => newest.forget(),
+                };
                 let _ = fs::remove_dir_all(draft.path());
                 Err(error)
             }
         }
+    }
+
+    /// The newest run of the state dir, as far as that is known.
+    pub fn newest_started(&self) -> Result<Option<Link>, JournalError> {
+        let Some(NewestRun { run, before }) = newest::look(self.path(), CHAIN)? else { return Ok(None) };
+        Ok(if self.never_was(&run.run) { before } else { Some(run) })
+    }
+
+    /// The run that the next one names.
+    fn started_before(&self, newest: &Newest) -> Result<Option<Link>, JournalError> {
+        match newest.read()? {
+            // a crash kept it from getting its place; removed by other hands it is named all the same
+            Some(NewestRun { run, before }) => Ok(if self.never_was(&run.run) { before } else { Some(run) }),
+            None => {
+                let newest = self.runs_newest_first()?.into_iter();
+                Ok(newest
+                    .filter_map(|run| self.first_record(&run).map(|record| Link { run, first: record.digest }))
+                    .next())
+            }
+        }
+    }
+
+    /// Whether the run is a draft still: its program died before it was one.
+    fn never_was(&self, run: &RunId) -> bool {
+        !self.folder(run).exists() && self.draft(run).exists()
+    }
+
+    fn draft(&self, run: &RunId) -> PathBuf {
+        self.runs().join(format!("{DRAFT}{run}"))
     }
 
     /// Goes on with an earlier run: locks and verifies its journal, cuts a torn end off, and continues the chain.
@@ -136,6 +199,13 @@ impl Store {
     /// Verifies a run's journal without keeping its records.
     pub fn verify(&self, run: &RunId) -> Result<Verification, JournalError> {
         reader::verify(self.existing(run)?.path())
+    }
+
+    /// Verifies a run's journal as [`verify`](Self::verify) does, and shows each record that verifies.
+    ///
+    /// What probes saw and commands wrote is left out of the events that are shown.
+    pub fn verify_with(&self, run: &RunId, visit: impl FnMut(&Record)) -> Result<Verification, JournalError> {
+        reader::verify_seen(self.existing(run)?.path(), visit)
     }
 
     /// Reads a text that was kept for a run.
@@ -163,7 +233,7 @@ impl Store {
         runs.sort_by(|a, b| b.cmp(a));
         // an id tells the second only
         for same in runs.chunk_by_mut(|a, b| a.second() == b.second()).filter(|same| same.len() > 1) {
-            same.sort_by_cached_key(|run| std::cmp::Reverse(self.opened_at(run)));
+            same.sort_by_cached_key(|run| std::cmp::Reverse(self.first_record(run).map(|record| record.at)));
         }
         Ok(runs)
     }

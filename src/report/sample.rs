@@ -107,6 +107,7 @@ pub(crate) fn opened(runbook: &str, title: &str, changes: bool, steps: Vec<StepE
             .collect(),
         steps,
         texts: Vec::new(),
+        link: None,
     }
 }
 

@@ -138,6 +138,7 @@ pub(crate) fn opened() -> Opened {
         hosts: Vec::new(),
         steps: Vec::new(),
         texts: Vec::new(),
+        link: None,
     }
 }
 
