@@ -55,6 +55,8 @@ mod restart_jobs;
 mod restart_webs;
 #[path = "fleet/schwartz.rs"]
 mod schwartz;
+#[path = "fleet/screens.rs"]
+mod screens;
 #[path = "fleet/secrets.rs"]
 mod secrets;
 #[path = "fleet/ses.rs"]

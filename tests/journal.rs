@@ -8,6 +8,8 @@ mod support;
 mod export;
 #[path = "journal/kill.rs"]
 mod kill;
+#[path = "journal/readers.rs"]
+mod readers;
 #[path = "journal/report.rs"]
 mod report;
 #[path = "journal/room.rs"]

@@ -38,7 +38,8 @@ pub(super) fn abandon(global: &Global, args: &Args) -> Result<u8, CliError> {
     journal.append(SystemClock.now(), Event::Abandoned { reason: args.reason.clone(), operator })?;
     let out = crate::report::Sink::stderr();
     let sealed = seal::seal_journal(global, &store, &id, &journal, &name)?;
-    out.write(&format!("the run {id} of {} is abandoned\n", past.state.opened.runbook));
+    let runbook = crate::vocab::neutral::one_line(&past.state.opened.runbook);
+    out.write(&format!("the run {id} of {runbook} is abandoned\n"));
     let doubt: Vec<String> = past.state.in_doubt().iter().map(ToString::to_string).collect();
     if !doubt.is_empty() {
         out.write(&format!("still in doubt, and now nobody's task: {}\n", doubt.join(", ")));

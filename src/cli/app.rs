@@ -6,15 +6,17 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::custody::{self, Log};
 use super::error::CliError;
 use super::exit;
 use super::{
     abandon, audit, check, completions, docs, hosts, list, locks, man, resolve, resume, run, schema, show, test,
 };
+use crate::vocab::neutral::neutralise;
 
 /// Run an operator's procedures on a fleet over ssh: look, then touch; resume; audit
 #[derive(Debug, Parser)]
-#[command(name = "runbook", version, after_help = exit::TABLE, infer_subcommands = false)]
+#[command(name = "runbook", bin_name = "runbook", version, after_help = exit::TABLE, infer_subcommands = false)]
 pub struct App {
     #[command(flatten)]
     pub(super) global: Global,
@@ -35,6 +37,9 @@ pub(super) struct Global {
     /// Where runs are kept; without it `/var/lib/runbook` for root, `$XDG_STATE_HOME/runbook` for others
     #[arg(long, value_name = "DIR", env = "RUNBOOK_STATE_DIR", global = true)]
     pub(super) state_dir: Option<PathBuf>,
+    /// The group whose members may read the runs, by name or number; it stays so, also without this option
+    #[arg(long, value_name = "GROUP", env = "RUNBOOK_STATE_GROUP", global = true)]
+    pub(super) state_group: Option<String>,
     /// Sign records with this ssh key: a private one, or a public one that the ssh agent has; `none` signs nothing. Without
     /// it, the agent's first key signs
     #[arg(long, value_name = "FILE", env = "RUNBOOK_SIGN_KEY", global = true)]
@@ -123,13 +128,14 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // help and version are no errors
             let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
-            let _ = error.print();
+            refused(&error, code);
             return ExitCode::from(code);
         }
     };
     // there -v tells what runs told, and nothing reaches a host
     let verbose = if matches!(app.command, Command::Test(_)) { 0 } else { app.global.verbose };
     log(verbose);
+    custody::guard_panics();
     let global = app.global.clone();
     if let Err(error) = is_for(global.format, &app.command) {
         return ExitCode::from(tell(&global, &error));
@@ -170,26 +176,37 @@ fn is_for(format: Format, command: &Command) -> Result<(), CliError> {
         .hint("`--format json` is for programs, too"))
 }
 
+/// Tells why the arguments are none, or prints the help that was asked for.
+fn refused(error: &clap::Error, code: u8) {
+    if code == exit::OK {
+        let _ = error.print();
+        return;
+    }
+    // as clap says it, but for its colours: an argument is quoted in it
+    let _ = write!(std::io::stderr().lock(), "{}", neutralise(&error.render().to_string()));
+}
+
 /// Tells an error and gives its exit status.
 fn tell(global: &Global, error: &CliError) -> u8 {
     let mut out = std::io::stderr().lock();
     let colour = global.colours_stderr();
     if global.format == Format::Json {
         let faults = error.diagnostics.as_ref().map(crate::source::Diagnostics::to_json);
-        let document = serde_json::json!({
-            "error": { "exit": error.exit, "messages": error.messages, "hints": error.hints, "faults": faults }
-        });
-        let _ = writeln!(std::io::stdout().lock(), "{document}");
+        let masked = |texts: &[String]| -> Vec<String> { texts.iter().map(|text| custody::masked(text)).collect() };
+        let (messages, hints) = (masked(&error.messages), masked(&error.hints));
+        super::view::data().json(&serde_json::json!({
+            "error": { "exit": error.exit, "messages": messages, "hints": hints, "faults": faults }
+        }));
     }
     if let Some(diagnostics) = &error.diagnostics {
         let _ = write!(out, "{}", diagnostics.render(colour));
     }
     let (red, cyan, off) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
     for message in &error.messages {
-        let _ = writeln!(out, "{red}error:{off} {}", crate::vocab::neutral::neutralise(message));
+        let _ = writeln!(out, "{red}error:{off} {}", custody::shown(message));
     }
     for hint in &error.hints {
-        let _ = writeln!(out, "{cyan}hint:{off} {}", crate::vocab::neutral::neutralise(hint));
+        let _ = writeln!(out, "{cyan}hint:{off} {}", custody::shown(hint));
     }
     error.exit
 }
@@ -204,5 +221,5 @@ fn log(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("RUNBOOK_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log).with_ansi(false).without_time().init();
 }

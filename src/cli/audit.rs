@@ -64,7 +64,9 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         if global.format == Format::Json {
             view::data().sink().write("[]\n");
         } else {
-            view::data().sink().write(&format!("no run was ever recorded in {}\n", dir.display()));
+            view::data()
+                .sink()
+                .write(&crate::vocab::neutral::neutralise(&format!("no run was ever recorded in {}\n", dir.display())));
         }
         return Ok(exit::OK);
     };

@@ -45,7 +45,7 @@ pub(super) fn check(global: &Global, args: &Args) -> Result<u8, CliError> {
     let found = context.source.check(&names, &context.inventory);
     let data = view::data();
     if global.format == Format::Json {
-        data.sink().write(&format!("{}\n", found.to_json()));
+        data.json(&found.to_json());
     } else {
         data.sink().write(&found.render(global.colours_stdout()));
         let summary = if found.is_empty() { "nothing to complain of".to_owned() } else { found.summary() };

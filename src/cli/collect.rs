@@ -302,7 +302,7 @@ fn text(text: &str) -> Cell {
 }
 
 fn write_json(data: &Data, document: &serde_json::Value) {
-    data.sink().write(&format!("{document}\n"));
+    data.json(document);
 }
 
 /// Whoever could not be asked may have something left.

@@ -6,13 +6,14 @@ use jiff::tz::TimeZone;
 
 use super::app::{Format, Global};
 use super::context::control_dir;
+use super::custody;
 use super::error::CliError;
 use super::outline;
 use super::seal::{self, Extent, Stamped};
 use super::signals;
 use super::terminal::Terminal;
 use super::view::View;
-use crate::engine::{Crew, Interrupt, Options, RecordError, Recorder, perform};
+use crate::engine::{Crew, Interrupt, Options, RecordError, Recorder, masked, perform};
 use crate::event::{Event, Observer, RunState, StepEntry};
 use crate::journal::{EventLog, Journal, Replay, Store};
 use crate::plan::Plan;
@@ -57,7 +58,9 @@ impl Conduct<'_> {
         let text = self.global.format == Format::Text;
         let run = self.past.state.opened.run.clone();
         let masker = self.plan.masker();
-        let story = Story::from_records(self.past.records.iter().map(|record| (record.at, record.event.clone())));
+        // what was a secret to nobody when it was written may be one by now
+        let past = self.past.records.iter().map(|record| (record.at, masked(&masker, record.event.clone())));
+        let story = Story::from_records(past);
         let keeper = Arc::new(Keeper::resuming(story));
         // a stretch's first event was written before there was anyone to tell
         if self.resumed.is_none() {
@@ -126,7 +129,7 @@ impl Conduct<'_> {
                 let mut error = CliError::from(error);
                 let unrecorded = runtime.block_on(recorder.unrecorded());
                 error.messages.extend(unrecorded.iter().map(|(at, end)| format!("not recorded: {at}: {end}")));
-                (error.exit, error.messages.join("; "), Some(error))
+                (error.exit, custody::masked(&error.messages.join("; ")), Some(error))
             }
         };
         if text {
@@ -145,7 +148,7 @@ impl Conduct<'_> {
             Some(error) if !text => Err(error),
             Some(error) => {
                 for hint in &error.hints {
-                    view.prose.write(&format!("hint: {hint}\n"));
+                    view.prose.write(&format!("hint: {}\n", custody::shown(hint)));
                 }
                 Ok(exit)
             }

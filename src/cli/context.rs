@@ -7,7 +7,10 @@ use super::app::Global;
 use super::error::CliError;
 use crate::journal::Store;
 use crate::model::Inventory;
+use crate::report::Sink;
 use crate::source::{BookSource, InventorySource, SourceText};
+use crate::vocab::neutral::neutralise;
+use crate::vocab::quote::shell_word;
 
 /// A book and the fleet it is run on.
 pub(super) struct Context {
@@ -109,7 +112,49 @@ pub(super) fn store_to_read(global: &Global) -> Result<Option<Store>, CliError> 
 
 /// The store of runs, for writing.
 pub(super) fn store(global: &Global) -> Result<Store, CliError> {
-    Ok(Store::open(&state_dir(global)?)?)
+    let group = global.state_group.as_deref().filter(|name| !name.is_empty());
+    let group = group.map(|name| Ok::<_, CliError>((name, gid(name)?))).transpose()?;
+    let store = Store::open(&state_dir(global)?)?;
+    if let Some((name, gid)) = group {
+        give_to_group(&store, name, gid)?;
+    }
+    Ok(store)
+}
+
+/// Lets the members of a group read the runs.
+fn give_to_group(store: &Store, name: &str, gid: u32) -> Result<(), CliError> {
+    let given = store.give_to_group(gid).map_err(|error| {
+        let denied = error.source.kind() == std::io::ErrorKind::PermissionDenied;
+        CliError::usage(&error).maybe_hint(denied.then(|| {
+            format!(
+                "only root, or the owner who is in the group, can: `sudo chgrp -R {0} {1}; sudo find {1} -type d -exec chmod g+s {{}} +`",
+                shell_word(name),
+                shell_word(&store.path().display().to_string())
+            )
+        }))
+    })?;
+    if given > 0 {
+        let text = format!("note: the group {name} can read earlier runs now: {given} files and folders\n");
+        Sink::stderr().write(&neutralise(&text));
+    }
+    Ok(())
+}
+
+/// A group's number: given as one, or by its name in the group file.
+fn gid(name: &str) -> Result<u32, CliError> {
+    if let Ok(gid) = name.parse::<u32>() {
+        // the last one means "leave it as it is"
+        return if gid == u32::MAX { Err(CliError::usage(format!("{gid} is no group's number"))) } else { Ok(gid) };
+    }
+    let file = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    let found = file.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?
+    });
+    found.ok_or_else(|| {
+        CliError::usage(format!("there is no group `{name}` in /etc/group"))
+            .hint("make it with `groupadd`; a group of a directory service is given by its number: `getent group NAME`")
+    })
 }
 
 /// The folder of shared connections: short (a socket's path may have 104 bytes), private, gone after a reboot.

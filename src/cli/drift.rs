@@ -38,7 +38,7 @@ pub(super) fn drift(global: &Global, args: &Args) -> Result<u8, CliError> {
     if global.format == Format::Json {
         let found: Vec<_> = drifts.found.iter().map(document).collect();
         let document = serde_json::json!({"wiki": wiki.address().to_string(), "pages": drifts.pages, "drift": found});
-        data.sink().write(&format!("{document}\n"));
+        data.json(&document);
     } else {
         let width = drifts.found.iter().map(|drift| drift.name.len()).max().unwrap_or_default();
         for drift in &drifts.found {

@@ -54,7 +54,7 @@ pub(super) fn hosts(global: &Global, args: &Args) -> Result<u8, CliError> {
                 document
             })
             .collect();
-        data.sink().write(&format!("{}\n", serde_json::Value::from(documents)));
+        data.json(&documents);
     } else {
         let mut columns = vec!["host", "address", "user", "groups"];
         if args.ping {

@@ -36,7 +36,7 @@ pub(super) fn list(global: &Global, args: &Args) -> Result<u8, CliError> {
     let data = view::data();
     if global.format == Format::Json {
         let documents: Vec<_> = headlines.iter().map(|headline| document(headline, last.get(&headline.name))).collect();
-        data.sink().write(&format!("{}\n", serde_json::Value::from(documents)));
+        data.json(&documents);
         return Ok(exit::OK);
     }
     // the systems in the book's order, then what belongs to none

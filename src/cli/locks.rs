@@ -85,7 +85,7 @@ fn show(global: &Global, pattern: &str) -> Result<u8, CliError> {
             Err(fault) => serde_json::json!({"host": target.name, "unknown": one_line(&fault.to_string())}),
         };
         let documents: Vec<_> = targets.iter().zip(&found).map(document).collect();
-        data.sink().write(&format!("{}\n", serde_json::Value::from(documents)));
+        data.json(&documents);
         return Ok(exit::OK);
     }
     let mut table = Table::new(["host", "runbook", "run", "operator", "from", "since", "command"]);

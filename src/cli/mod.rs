@@ -11,6 +11,7 @@ mod collect;
 mod completions;
 mod conduct;
 mod context;
+mod custody;
 mod docs;
 mod drift;
 mod error;

@@ -18,13 +18,13 @@ pub(super) fn short(plan: &Plan) -> String {
         let _ = writeln!(
             out,
             "  {} ({kind}) on {}{}",
-            unit.name,
+            one_line(&unit.name),
             fold_hosts(unit.hosts.iter()),
             pace(&unit.batches, unit.pause)
         );
         if unit.block {
             for leaf in unit.leaves.iter().filter(|leaf| !matches!(leaf.kind, LeafKind::Checks)) {
-                let _ = writeln!(out, "    {} ({})", leaf.step.name, leaf.kind.word());
+                let _ = writeln!(out, "    {} ({})", one_line(&leaf.step.name), leaf.kind.word());
             }
         }
     }

@@ -4,10 +4,12 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
 use super::context::variable;
+use super::custody;
 use super::error::CliError;
 use crate::model::{Param, ParamType};
 use crate::plan::Given;
 use crate::plan::bind::named;
+use crate::vocab::neutral::one_line;
 use crate::vocab::{Masker, Secret};
 
 /// The largest secret, in bytes: more than a variable of the environment can carry on any host.
@@ -57,8 +59,9 @@ pub(super) fn ask_for_secrets(params: &[Param], given: &mut Given) -> Result<(),
         if literal || given.secrets.contains_key(&param.name) {
             continue;
         }
+        let help = one_line(&param.help);
         let asked = inquire::Password::new(&format!("{}:", param.name))
-            .with_help_message(if param.help.is_empty() { "a secret; it is shown nowhere" } else { &param.help })
+            .with_help_message(if help.is_empty() { "a secret; it is shown nowhere" } else { &help })
             .without_confirmation()
             .prompt();
         match asked {
@@ -100,5 +103,7 @@ fn valid(name: &str, text: String) -> Result<Secret, CliError> {
             Masker::SHORTEST
         )));
     }
-    Ok(Secret::new(text))
+    let secret = Secret::new(text);
+    custody::keep_secret(&secret);
+    Ok(secret)
 }

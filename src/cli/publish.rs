@@ -66,7 +66,7 @@ pub(super) fn publish(global: &Global, args: &Args) -> Result<u8, CliError> {
     if global.format == Format::Json {
         let documents: Vec<_> = done.iter().map(document).collect();
         let document = serde_json::json!({"wiki": wiki.address().to_string(), "pages": documents});
-        view::data().sink().write(&format!("{document}\n"));
+        view::data().json(&document);
     } else {
         teller.details(&done);
     }

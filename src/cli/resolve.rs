@@ -70,7 +70,7 @@ pub(super) fn resolve(global: &Global, args: &Args) -> Result<u8, CliError> {
     crate::report::Sink::stderr().write(&format!(
         "{} is settled: {next}\n  {} resume {id}\n{sealed}\n",
         args.at,
-        super::conduct::program(global)
+        crate::vocab::neutral::one_line(&super::conduct::program(global))
     ));
     Ok(exit::OK)
 }

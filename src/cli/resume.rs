@@ -7,11 +7,12 @@ use super::conduct::Conduct;
 use super::context::{self, Context};
 use super::error::CliError;
 use super::run::{INVENTORY, Word, load};
-use super::{exit, identity, params, terminal};
+use super::{custody, exit, identity, params, terminal};
 use crate::event::{Event, Opened, Resumed};
 use crate::journal::{EventLog as _, FindError, Indexed, Integrity, Replay, Store};
 use crate::plan::make::{Making, RunFacts};
 use crate::plan::{Given, Plan, bind};
+use crate::vocab::neutral::{neutralise, one_line};
 use crate::vocab::{Clock as _, Digest, RunId, SystemClock};
 
 /// Go on with a run that was interrupted, failed, or whose program was killed
@@ -58,6 +59,8 @@ pub(super) fn resume(global: &Global, args: &Args) -> Result<u8, CliError> {
 
     let plan = plan_again(global, &opened, &args.secrets, &options)?;
     args.word.check(&plan)?;
+    custody::keep(plan.masker());
+    custody::refuse_told(&plan, &operator.name, options.reason.as_deref())?;
     let changed = plan.digest != opened.plan;
     if changed {
         let difference = difference(&store, &opened, &plan);
@@ -98,15 +101,17 @@ pub(super) fn find(store: &Store, text: &str) -> Result<RunId, CliError> {
 fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
     let (unfinished, unreadable): (Vec<_>, Vec<_>) = store.unfinished()?.into_iter().partition(Indexed::is_unfinished);
     mention_unreadable(&unreadable);
-    let describe = |indexed: &Indexed| match &indexed.entry {
-        Ok(entry) => format!(
-            "{}  {}  {}  by {}",
-            indexed.run,
-            entry.started.strftime("%Y-%m-%d %H:%M UTC"),
-            entry.runbook,
-            crate::vocab::neutral::one_line(&entry.operator)
-        ),
-        Err(error) => format!("{}  {}", indexed.run, error.whole()),
+    let describe = |indexed: &Indexed| {
+        one_line(&match &indexed.entry {
+            Ok(entry) => format!(
+                "{}  {}  {}  by {}",
+                indexed.run,
+                entry.started.strftime("%Y-%m-%d %H:%M UTC"),
+                entry.runbook,
+                entry.operator
+            ),
+            Err(error) => format!("{}  {}", indexed.run, error.whole()),
+        })
     };
     let [only] = unfinished.as_slice() else {
         if unfinished.is_empty() {
@@ -137,7 +142,7 @@ pub(super) fn mention_unreadable(runs: &[Indexed]) {
     for indexed in runs {
         if let Err(error) = &indexed.entry {
             let text = format!("note: the run {} cannot be read: {}\n", indexed.run, error.whole());
-            out.write(&crate::vocab::neutral::neutralise(&text));
+            out.write(&neutralise(&text));
         }
     }
 }
@@ -183,7 +188,7 @@ pub(super) fn resumable(past: &Replay, id: &RunId) -> Result<(), CliError> {
                 .hint(format!("`runbook audit show {id}` tells its story")))
         }
         RunStatus::Abandoned { reason } => {
-            Err(CliError::usage(format!("the run {id} was abandoned: {}", crate::vocab::neutral::one_line(reason))))
+            Err(CliError::usage(format!("the run {id} was abandoned: {}", one_line(reason))))
         }
     }
 }
@@ -258,7 +263,7 @@ fn difference(store: &Store, opened: &Opened, plan: &Plan) -> String {
     if lines.is_empty() {
         lines.push("  a variable, port or sudo setting of a host, or a parameter of an included runbook".to_owned());
     }
-    crate::vocab::neutral::neutralise(&lines.join("\n"))
+    neutralise(&lines.join("\n"))
 }
 
 /// The lines that two texts do not share at their place: enough to see what was changed.

@@ -7,13 +7,14 @@ use super::app::{Format, Global};
 use super::conduct::{self, Conduct};
 use super::context::{self, Context};
 use super::error::CliError;
-use super::{exit, identity, outline, params, view};
+use super::{custody, exit, identity, outline, params, view};
 use crate::engine::{Interrupt, Options, rehearse};
 use crate::event::Opened;
 use crate::model::Runbook;
 use crate::plan::make::{Making, RunFacts};
 use crate::plan::{Plan, PlanFile, bind};
 use crate::source::{Diagnostics, Severity};
+use crate::vocab::neutral::one_line;
 use crate::vocab::{Clock as _, Digest, Period, RunId, SystemClock};
 
 /// Run a runbook, or show with --dry-run what it would do
@@ -149,6 +150,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
     let making = Making { inventory: &context.inventory, params: bound, limit: args.limit.clone(), run: facts };
     let plan = Plan::make(&runbook, making)?;
     args.word.check(&plan)?;
+    custody::keep(plan.masker());
+    custody::refuse_told(&plan, &operator.name, options.reason.as_deref())?;
     if let Some(file) = &args.plan {
         held_to(&plan, &PlanFile::read(file)?)?;
     }
@@ -174,7 +177,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
         plan: plan.digest.clone(),
         params: plan.params().shown(),
         limit: plan.limit.clone(),
-        reason: options.reason.clone(),
+        // a short secret may be a word of it
+        reason: options.reason.as_deref().map(|reason| plan.masker().mask(reason)),
         emergency: options.emergency,
         hosts: plan.host_entries(),
         steps: plan.step_entries(),
@@ -261,11 +265,12 @@ fn rehearsed(
         for part in ["preconditions", "warnings"] {
             masker.mask_json(&mut document[part]);
         }
-        data.sink().write(&format!("{document}\n"));
+        data.json(&document);
     } else {
         data.sink().write(&masker.mask(&outline::rehearsal(plan, &seen, &view::stdout_styles(global), &data)));
         if let Some(out) = &args.out {
-            data.sink().write(&format!("saved in {}; `runbook run --plan` holds a run to it\n", out.display()));
+            let out = one_line(&out.display().to_string());
+            data.sink().write(&format!("saved in {out}; `runbook run --plan` holds a run to it\n"));
         }
     }
     Ok(if seen.would_start { exit::OK } else { exit::PRECONDITION })
@@ -324,12 +329,12 @@ fn mention_unfinished(global: &Global, store: &crate::journal::Store, plan: &Pla
         let Ok(replay) = store.read(&indexed.run) else { continue };
         if conduct::touches(&replay.state, plan) {
             let opened = &replay.state.opened;
-            let operator = crate::vocab::neutral::one_line(&opened.operator.name);
-            told.push_str(&format!("  {}  {} by {operator}\n", indexed.run, opened.runbook));
+            let what = format!("{} by {}", opened.runbook, opened.operator.name);
+            told.push_str(&format!("  {}  {}\n", indexed.run, one_line(&what)));
         }
     }
     if !told.is_empty() {
-        let program = conduct::program(global);
+        let program = one_line(&conduct::program(global));
         crate::report::Sink::stderr()
             .write(&format!("note: unfinished on the same hosts; `{program} resume RUN` goes on with one:\n{told}"));
     }

@@ -27,7 +27,7 @@ pub(super) fn show(global: &Global, args: &Args) -> Result<u8, CliError> {
     let runbook = load(&context, &args.name)?;
     let data = view::data();
     if global.format == Format::Json {
-        data.sink().write(&format!("{}\n", serde_json::json!(*runbook)));
+        data.json(&*runbook);
         return Ok(exit::OK);
     }
     let page = Page { styles: view::stdout_styles(global), facts: facts(&context, &runbook) };
@@ -86,7 +86,8 @@ impl Page {
             let _ = writeln!(out, "\n{}", self.head("Parameters"));
         }
         for param in &runbook.params {
-            let default = param.default.as_ref().map_or("required".to_owned(), |text| format!("default {text}"));
+            let default =
+                param.default.as_ref().map_or("required".to_owned(), |text| format!("default {}", one_line(text)));
             let _ = writeln!(out, "  {} ({}, {default}): {}", param.name, param.kind.word(), one_line(&param.help));
         }
         if !runbook.preconditions.is_empty() {
@@ -107,13 +108,13 @@ impl Page {
         for warning in &runbook.warnings {
             let when = match &warning.when {
                 WarningWhen::Always => String::new(),
-                WarningWhen::If(expression) => format!(" (if {})", expression.source().trim()),
+                WarningWhen::If(expression) => format!(" (if {})", one_line(expression.source().trim())),
                 WarningWhen::Probe(check) => format!(" (if {})", one_line(&check.says)),
             };
             let asks = match &warning.acknowledgement {
                 Acknowledgement::None => String::new(),
                 Acknowledgement::Confirm => " (to be confirmed)".to_owned(),
-                Acknowledgement::Type(text) => format!(" (type `{}`)", text.source()),
+                Acknowledgement::Type(text) => format!(" (type `{}`)", one_line(text.source())),
             };
             let _ = writeln!(out, "  {} {}{when}{asks}", self.styles.paint(Role::Warning, "!"), warning.id);
             paragraph(&mut out, warning.says.source(), "    ");
@@ -133,7 +134,7 @@ impl Page {
         for (index, step) in steps.iter().enumerate() {
             let _ = write!(out, "{indent}{}. {}", index + 1, one_line(&step.name));
             if let Some(hosts) = &step.hosts {
-                let _ = write!(out, " (on {})", hosts.source());
+                let _ = write!(out, " (on {})", one_line(hosts.source()));
             }
             out.push('\n');
             let inner = format!("{indent}   ");
@@ -141,7 +142,7 @@ impl Page {
                 paragraph(out, says, &inner);
             }
             if let Some(condition) = &step.condition {
-                let _ = writeln!(out, "{inner}only if {}", condition.source().trim());
+                let _ = writeln!(out, "{inner}only if {}", one_line(condition.source().trim()));
             }
             if let Some(check) = &step.skip_if {
                 let _ = writeln!(out, "{inner}skipped if {}", one_line(&check.says));
@@ -167,7 +168,8 @@ impl Page {
                     ),
                     part("healthy at least", rollout.min_healthy.as_ref().map(|f| f.count.source())),
                 ];
-                let _ = writeln!(out, "{inner}{}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
+                let _ =
+                    writeln!(out, "{inner}{}", one_line(&parts.into_iter().flatten().collect::<Vec<_>>().join(", ")));
             }
             for check in &step.checks {
                 let _ = writeln!(out, "{inner}then: {} {}", one_line(&check.says), self.demand(check));
@@ -180,29 +182,29 @@ impl Page {
             StepKind::Action(action) => match &**action {
                 Action::Command(spec) => self.code(out, &program(&spec.program), indent),
                 Action::Copy { file, dest, .. } => {
-                    let _ = writeln!(out, "{indent}copy {} to {}", file.name, dest.source());
+                    let _ = writeln!(out, "{indent}copy {} to {}", one_line(&file.name), one_line(dest.source()));
                 }
                 Action::Http(spec) => {
-                    let _ = writeln!(out, "{indent}{} {}", spec.method, spec.url.source());
+                    let _ = writeln!(out, "{indent}{} {}", one_line(&spec.method), one_line(spec.url.source()));
                 }
                 Action::Manual { says } => {
                     let _ = writeln!(out, "{indent}by hand:");
                     paragraph(out, says.source(), &format!("{indent}  "));
                 }
                 Action::Wait { length } => {
-                    let _ = writeln!(out, "{indent}wait {}", length.source());
+                    let _ = writeln!(out, "{indent}wait {}", one_line(length.source()));
                 }
             },
             StepKind::Probe { probe, expectation, .. } => {
                 self.code(out, &look(probe), indent);
                 if let Some(expectation) = expectation {
-                    let _ = writeln!(out, "{indent}must be: {}", expectation.expression.source().trim());
+                    let _ = writeln!(out, "{indent}must be: {}", one_line(expectation.expression.source().trim()));
                 }
             }
             StepKind::Block(inner) => self.steps(out, inner, indent),
             StepKind::Runbook { name, with, .. } => {
                 let with: Vec<String> =
-                    with.iter().map(|(name, value)| format!(" {name}={}", value.source())).collect();
+                    with.iter().map(|(name, value)| format!(" {name}={}", one_line(value.source()))).collect();
                 let _ = writeln!(out, "{indent}runbook {name}{}", with.concat());
             }
         }
@@ -222,7 +224,7 @@ impl Page {
         };
         let within = check.within.map(|within| format!(", within {within}")).unwrap_or_default();
         let name = self.command(&check.probe.name);
-        format!("({name}: {word}{}{within})", check.expectation.expression.source().trim())
+        format!("({name}: {word}{}{within})", one_line(check.expectation.expression.source().trim()))
     }
 }
 

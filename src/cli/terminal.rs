@@ -84,12 +84,14 @@ fn prompt(question: &Question, outline: &str, view: &View) -> Result<Response, I
     match question {
         Question::Start { text } => {
             view.prose.write(outline);
-            yes_or_no(text, "y starts it; --dry-run shows every command beforehand")
+            yes_or_no(&one_line(text), "y starts it; --dry-run shows every command beforehand")
         }
         // the warning itself stands above: whoever shows the run has shown it
-        Question::Warning { id, typed: None, .. } => yes_or_no(&format!("Go on in spite of {id}?"), "y goes on"),
+        Question::Warning { id, typed: None, .. } => {
+            yes_or_no(&format!("Go on in spite of {}?", one_line(id)), "y goes on")
+        }
         Question::Warning { typed: Some(text), .. } => {
-            let answer = Text::new(&format!("Type `{}` to go on:", neutralise(text))).prompt()?;
+            let answer = Text::new(&format!("Type `{}` to go on:", one_line(text))).prompt()?;
             Ok(Response::Text(answer))
         }
         Question::Manual { at, says } => {

@@ -59,6 +59,7 @@ impl Access {
             Some(path) => Some(password_of(path)?),
             None => context::variable("RUNBOOK_WIKI_PASSWORD").filter(|password| !password.is_empty()).map(Secret::new),
         };
+        password.iter().for_each(super::custody::keep_secret);
         match (self.user.as_deref().filter(|user| !user.is_empty()), password) {
             (Some(user), Some(password)) => Ok(Some(Account::new(user, password)?)),
             (None, Some(_)) => Err(CliError::usage("there is a bot's password, but no name to it")

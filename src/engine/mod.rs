@@ -31,5 +31,5 @@ pub use ending::{Ending, Performed};
 pub use interrupt::Interrupt;
 pub use options::Options;
 pub use perform::{Crew, perform};
-pub use recorder::{RecordError, Recorder};
+pub use recorder::{RecordError, Recorder, masked};
 pub use rehearse::{Rehearsal, rehearse};

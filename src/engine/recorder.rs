@@ -59,7 +59,7 @@ impl Recorder {
 
     /// Records an event: when this returns, it is on disk as far as its kind must be, and everyone has been told.
     pub async fn record(&self, event: Event) -> Result<(), RecordError> {
-        let event = self.masked(event);
+        let event = masked(&self.masker, event);
         let mut inner = self.inner.lock().await;
         let at = inner.clock.now();
         let end = event.end().map(|(at, end)| (at.clone(), end));
@@ -102,38 +102,39 @@ impl Recorder {
     pub async fn state<T>(&self, read: impl FnOnce(&RunState) -> T) -> T {
         read(&self.inner.lock().await.state)
     }
-
-    /// Replaces known secrets in every text of an event.
-    fn masked(&self, event: Event) -> Event {
-        if self.masker.is_empty() {
-            return event;
-        }
-        let Ok(mut json) = serde_json::to_value(&event) else { return event };
-        self.masker.mask_json(&mut json);
-        if let Ok(masked) = serde_json::from_value(json) {
-            return masked;
-        }
-        // a secret that is a piece of a host's name, a digest or the format's own words broke the event: mask every
-        // other text
-        let Ok(mut json) = serde_json::to_value(&event) else { return event };
-        let mut pointers = Vec::new();
-        texts(&json, &mut String::new(), &mut pointers);
-        for pointer in pointers {
-            let Some(text) = json.pointer_mut(&pointer) else { continue };
-            let plain = text.clone();
-            self.masker.mask_json(text);
-            if *text == plain || serde_json::from_value::<Event>(json.clone()).is_ok() {
-                continue;
-            }
-            if let Some(text) = json.pointer_mut(&pointer) {
-                *text = plain;
-            }
-        }
-        serde_json::from_value(json).unwrap_or(event)
-    }
 }
 
-/// The JSON pointers of every text in `value`.
+/// `event` with what `masker` knows replaced in every text and number, but where the event would be none any more: host
+/// names, ids, digests, the format's own words.
+pub fn masked(masker: &Masker, event: Event) -> Event {
+    if masker.is_empty() {
+        return event;
+    }
+    let Ok(mut json) = serde_json::to_value(&event) else { return event };
+    masker.mask_json(&mut json);
+    if let Ok(masked) = serde_json::from_value(json) {
+        return masked;
+    }
+    // a secret that is a piece of a host's name, a digest or the format's own words broke the event: mask every
+    // other text
+    let Ok(mut json) = serde_json::to_value(&event) else { return event };
+    let mut pointers = Vec::new();
+    texts(&json, &mut String::new(), &mut pointers);
+    for pointer in pointers {
+        let Some(text) = json.pointer_mut(&pointer) else { continue };
+        let plain = text.clone();
+        masker.mask_json(text);
+        if *text == plain || serde_json::from_value::<Event>(json.clone()).is_ok() {
+            continue;
+        }
+        if let Some(text) = json.pointer_mut(&pointer) {
+            *text = plain;
+        }
+    }
+    serde_json::from_value(json).unwrap_or(event)
+}
+
+/// The JSON pointers of every text and number in `value`.
 fn texts(value: &serde_json::Value, at: &mut String, out: &mut Vec<String>) {
     let mut inside = |key: &str, inner: &serde_json::Value| {
         let length = at.len();
@@ -143,11 +144,11 @@ fn texts(value: &serde_json::Value, at: &mut String, out: &mut Vec<String>) {
         at.truncate(length);
     };
     match value {
-        serde_json::Value::String(_) => out.push(at.clone()),
+        serde_json::Value::String(_) | serde_json::Value::Number(_) => out.push(at.clone()),
         serde_json::Value::Array(items) => {
             items.iter().enumerate().for_each(|(index, item)| inside(&index.to_string(), item));
         }
         serde_json::Value::Object(map) => map.iter().for_each(|(key, item)| inside(key, item)),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+        serde_json::Value::Null | serde_json::Value::Bool(_) => {}
     }
 }

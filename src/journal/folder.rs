@@ -1,14 +1,14 @@
 //! The folder of one run, and how files come into it: by mode, synced, named when whole.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::{Doing, JournalError};
 
 const DIRECTORY_MODE: u32 = 0o750;
-pub(super) const FILE_MODE: u32 = 0o640;
+const FILE_MODE: u32 = 0o640;
 
 /// The folder of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,23 +53,57 @@ impl Folder {
 
 /// Makes a directory; its parent must be there.
 pub(super) fn make_directory(path: &Path) -> Result<(), JournalError> {
-    DirBuilder::new().mode(DIRECTORY_MODE).create(path).map_err(Doing::Create.on(path))
+    make_readable_directory(path).map_err(Doing::Create.on(path))
 }
 
 /// Makes a directory and what is missing above it; one that is there is left as it is.
 pub(super) fn make_directories(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)
+    if let Some(above) = path.parent() {
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(above)?;
+    }
+    match make_readable_directory(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    }
+}
+
+fn make_readable_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(DIRECTORY_MODE).create(path)?;
+    match in_spite_of_the_umask(fs::symlink_metadata(path)?.mode(), DIRECTORY_MODE) {
+        Some(mode) => fs::set_permissions(path, mode),
+        None => Ok(()),
+    }
+}
+
+fn make_readable(file: File) -> io::Result<File> {
+    if let Some(mode) = in_spite_of_the_umask(file.metadata()?.mode(), FILE_MODE) {
+        file.set_permissions(mode)?;
+    }
+    Ok(file)
+}
+
+/// The mode that something new is still to be given: a umask that hides what a user's other programs write does not
+/// hide the record. A bit that a directory inherited stays.
+fn in_spite_of_the_umask(made: u32, mode: u32) -> Option<Permissions> {
+    (made & 0o777 != mode).then(|| Permissions::from_mode(made & 0o7000 | mode))
 }
 
 /// Makes a file that must not be there yet, to be appended to.
 pub(super) fn make_file(path: &Path) -> Result<File, JournalError> {
-    OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create_new(true)
-        .mode(FILE_MODE)
-        .open(path)
-        .map_err(Doing::Create.on(path))
+    make(path).map_err(Doing::Create.on(path))
+}
+
+/// Opens a file to be appended to, and makes it where it is missing; one that is there keeps its mode.
+pub(super) fn make_or_open(path: &Path) -> io::Result<File> {
+    match make(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new().append(true).open(path),
+        made => made,
+    }
+}
+
+pub(super) fn make(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create_new(true).mode(FILE_MODE).open(path).and_then(make_readable)
 }
 
 /// Writes a whole file under a name for the time being, syncs it, and gives it its name, over an older one.
@@ -103,8 +137,7 @@ pub(super) fn append(path: &Path, lines: &[u8]) -> Result<(), JournalError> {
         Err(error) => return Err(Doing::Read.on(path)(error)),
     };
     let whole = there.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    let mut file =
-        OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path).map_err(Doing::Open.on(path))?;
+    let mut file = make_or_open(path).map_err(Doing::Open.on(path))?;
     if whole < there.len() {
         file.set_len(whole as u64).map_err(Doing::Cut.on(path))?;
     }

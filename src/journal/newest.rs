@@ -9,16 +9,15 @@
 //! Apart from both because how the newest is kept is the same. It is written before what it tells of gets its place; so
 //! after a crash whoever comes next finds out whether that came to be.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{Doing, JournalError};
-use super::folder::{self, FILE_MODE};
+use super::folder;
 
 /// The newest one, held: nobody else can make the next one until this is dropped.
 #[derive(Debug)]
@@ -41,13 +40,7 @@ impl Newest {
             folder::sync_directory(root)?;
         }
         let lock = folder.join(format!("{name}.lock"));
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(FILE_MODE)
-            .open(&lock)
-            .map_err(Doing::Lock.on(&lock))?;
+        let file = folder::make_or_open(&lock).map_err(Doing::Lock.on(&lock))?;
         loop {
             match file.lock() {
                 Ok(()) => break,

@@ -51,11 +51,13 @@ impl Store {
         let store = Self { root: root.to_owned() };
         let runs = store.runs();
         let is_new = !runs.exists();
-        folder::make_directories(&runs).map_err(|error| match error.kind() {
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-                JournalError::NotADirectory { path: not_a_directory(&runs) }
+        folder::make_directories(root).and_then(|()| folder::make_directories(&runs)).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                    JournalError::NotADirectory { path: not_a_directory(&runs) }
+                }
+                _ => Doing::Create.on(&runs)(error),
             }
-            _ => Doing::Create.on(&runs)(error),
         })?;
         let rights = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         rustix::fs::access(&runs, rights).map_err(|error| Doing::Write.on(&runs)(error.into()))?;

@@ -5,6 +5,9 @@
 //! so that a file changed by hand can make nothing run that the book does not say.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -93,13 +96,16 @@ impl PlanFile {
         Ok(file)
     }
 
-    /// Writes a file, whole or not at all.
+    /// Writes a file, whole or not at all. It names hosts and commands: nobody beside its owner and group reads it.
     pub fn write(&self, path: &Path) -> Result<(), PlanFileError> {
         let io = |source| PlanFileError::Io { path: path.display().to_string(), source };
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         let beside = path.with_extension("tmp");
-        std::fs::write(&beside, text).map_err(io)?;
+        // one that a crash left behind, or a link that somebody laid
+        let _ = std::fs::remove_file(&beside);
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o640).open(&beside);
+        made.and_then(|mut file| file.write_all(text.as_bytes())).map_err(io)?;
         std::fs::rename(&beside, path).map_err(io)
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use console::Term;
+use serde::Serialize;
 
 use super::table::Fit;
 
@@ -131,6 +132,11 @@ impl Data {
     /// Whether it goes to a terminal.
     pub fn is_terminal(&self) -> bool {
         self.terminal.is_some()
+    }
+
+    /// Writes `document` as one line of JSON in which nothing can command a terminal.
+    pub fn json<T: Serialize>(&self, document: &T) {
+        self.sink.write(&super::json::line(document));
     }
 
     /// The sink.

@@ -5,6 +5,8 @@
 
 use console::Style;
 
+use crate::vocab::neutral::neutralise;
+
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
@@ -81,10 +83,11 @@ impl Styles {
         Self { ascii, ..self }
     }
 
-    /// `text` as `role` looks. The text must be harmless already.
+    /// `text`, made harmless, as `role` looks.
     pub fn paint(&self, role: Role, text: &str) -> String {
+        let text = neutralise(text);
         if !self.colour || role == Role::Text || text.is_empty() {
-            return text.to_owned();
+            return text;
         }
         let style = Style::new().force_styling(true);
         let style = match role {

@@ -8,6 +8,7 @@ pub mod command;
 pub mod digest;
 pub mod duration;
 pub mod fold;
+mod forms;
 pub mod glob;
 pub mod holder;
 pub mod html;

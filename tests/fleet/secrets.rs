@@ -312,3 +312,82 @@ fn a_resume_asks_for_it_again() {
     assert_eq!(lab.sh("dfw-jobs01", "cat /root/got"), PASSWORD);
     is_nowhere_below(&program.state());
 }
+
+/// One line, since each form here is a program's own: what makes it, and what no form may leave to be read.
+#[test]
+fn what_programs_make_of_it_is_masked() {
+    let lab = Lab::acquire();
+    let text = r#"title: Talk
+hosts: dfw-jobs01
+params:
+  password: { type: secret }
+steps:
+  - id: forms
+    run: |
+      printf 'user:%s' "$PW" | base64 -w0; echo
+      printf 'users:%s:x' "$PW" | base64 -w0; echo
+      printf '%s' "$PW" | od -An -v -tx1 | tr -d ' \n' | fold -w 60; echo
+      printf '%s' "$PW" | od -An -v -tx1 | tr -d ' \n' | tr a-f A-F; echo
+      bash -c 'printf "%q\n" "$PW"; set -x; : "$PW"'
+      cd /tmp && touch -- "$PW" && ls -Q | grep end; LC_ALL=C ls -b | grep end; rm -f -- "$PW"
+      printf '%s\r\n' "$PW"
+      perl -MJSON::PP -e 'print JSON::PP->new->ascii->allow_nonref->encode($ENV{PW}), "\n"'
+      perl -pe 's/([^A-Za-z0-9])/sprintf("%%%02x", ord($1))/ge' <<END
+      $PW
+      END
+      printf '%s' "$PW" | sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g; s/"/\&quot;/g'; echo
+      for piece in $(printf '%s' "$PW" | base64 -w5); do printf '%s' "$piece"; sleep 0.05; done; echo
+      echo number $NUMBER
+      echo the-end
+    env: { PW: "${{ params.password }}", NUMBER: "20261123" }
+    capture: { told: stdout }
+"#;
+    let secret = "pa'ss-w0rd<$HOME>&\"x\"-ü.end";
+    let program = Program::on(&lab).with_book(&[("talk.yaml", text)]);
+    fs::write(program.dir().join("password"), secret).unwrap();
+    let arg = format!("password=@{}", program.dir().join("password").display());
+    let bytes: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for format in ["text", "json"] {
+        let ran = program.run(["--format", format, "-vvv", "run", "talk", &arg, "--yes"]);
+        ran.exits(0).says("the-end").is_silent_about("not found");
+        for (what, text) in [("stdout", &ran.stdout), ("stderr", &ran.stderr), ("the journal", &program.journal())] {
+            // any run of four letters of it, in the clear or as bytes
+            for piece in ["w0rd", "ss-w", "$HOME>", ".end", &bytes[8..24], &bytes[8..24].to_uppercase(), "%2dw0rd"] {
+                assert!(!text.contains(piece), "`{piece}` is in {what}:\n{text}");
+            }
+            let encoded = [base64(secret), base64(&format!("u{secret}")), base64(&format!("us{secret}"))];
+            for form in encoded {
+                assert!(!text.contains(&form[8..20]), "`{form}` is in {what}:\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_secret_told_where_it_would_be_kept_is_refused_before_anything_is_done() {
+    let text = "title: T\nhosts: here\nparams:\n  password: { type: secret }\n  user: { default: me }\nsteps:\n  - id: a\n    run: echo ${{ run.reason }}\n";
+    let program = Program::new().with_book(&[("talk.yaml", text)]).env("PW", "hunter22-hunter22").env("SHORT", "jobs");
+    for (args, word) in [
+        (&["--reason", "it is hunter22-hunter22 now"][..], "the reason"),
+        (&["--as", "hunter22-hunter22"], "the operator's name"),
+        (&["user=hunter22-hunter22"], "type: secret"),
+    ] {
+        for more in ["--yes", "--dry-run"] {
+            let ran = program.run([&["run", "talk", "password=env:PW", more], args].concat());
+            ran.exits(2).says(word).says("`password`").is_silent_about("hunter22");
+        }
+    }
+    assert!(!program.state().exists());
+    // a word of ordinary talk is no betrayal; the record has it masked
+    program.run(["run", "talk", "password=env:SHORT", "--reason", "restart the jobs", "--yes"]).exits(0);
+    assert!(program.journal().contains("restart the ••••••"), "{}", program.journal());
+    // what was told before it was a secret is masked on the screen of whoever goes on
+    fs::write(program.book().join("talk.yaml"), text.replace("run: echo", "run: test -e /nowhere || exit 1; echo"))
+        .unwrap();
+    let told = ["run", "talk", "password=env:SHORT", "--reason", "it was hunter22-hunter22", "--yes"];
+    program.run(told).exits(1);
+    let ran = program.run(["resume", "latest", "--secret", "password=env:PW", "--yes", "--retry"]);
+    ran.exits(2).says("the reason").is_silent_about("hunter22");
+    let ran = program.run(["resume", "latest", "--secret", "password=env:PW", "--yes", "--retry", "--reason", "again"]);
+    ran.exits(1).is_silent_about("hunter22");
+}

@@ -51,7 +51,7 @@ pub(super) fn list_runs(global: &Global, store: &Store, args: &Args) -> Result<u
     let data = view::data();
     if global.format == Format::Json {
         let documents: Vec<_> = page.runs.iter().map(document).collect();
-        data.sink().write(&format!("{}\n", serde_json::Value::from(documents)));
+        data.json(&documents);
         return Ok(exit::OK);
     }
     let ledger = Ledger::new(page.runs.iter().map(row).collect());

@@ -122,9 +122,9 @@ fn provable(store: &Store, run: &RunId) -> Result<PrunedRun, String> {
 fn tell(global: &Global, runs: &[PrunedRun], text: &str) {
     let data = view::data();
     if global.format == Format::Json {
-        data.sink().write(&format!("{}\n", serde_json::json!({"runs": runs, "says": text})));
+        data.json(&serde_json::json!({"runs": runs, "says": text}));
     } else {
         runs.iter().for_each(|pruned| data.sink().write(&format!("{}\n", pruned.run)));
-        data.sink().write(&format!("{text}\n"));
+        data.sink().write(&crate::vocab::neutral::neutralise(&format!("{text}\n")));
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn seal_run(global: &Global, store: &Store, args: &Args) -> Result<u8
         let (number, records) = (sealed.statement.number, sealed.statement.records);
         let document =
             serde_json::json!({"run": run, "seal": number, "records": records, "signed": signed == "signed"});
-        view::data().sink().write(&format!("{document}\n"));
+        view::data().json(&document);
     } else {
         let text = format!("{run}: seal {} over {} records, {signed}", sealed.statement.number, past.records.len());
         view::data().sink().write(&format!("{}\n", crate::vocab::neutral::one_line(&text)));

@@ -57,7 +57,7 @@ pub(super) fn show(global: &Global, store: &Store, args: &Args) -> Result<u8, Cl
             .map(|record| serde_json::json!({"seq": record.seq, "at": record.at, "event": record.event}))
             .collect();
         let document = serde_json::json!({"run": id, "integrity": replay.integrity.to_string(), "records": records});
-        data.sink().write(&format!("{document}\n"));
+        data.json(&document);
     } else {
         let broken = broken(&replay.integrity);
         let story = Story::from_records(replay.records.into_iter().map(|record| (record.at, record.event)));
@@ -67,7 +67,7 @@ pub(super) fn show(global: &Global, store: &Store, args: &Args) -> Result<u8, Cl
             .only(selection)
             .broken(broken);
         data.sink().write(&telling.shown(&story));
-        data.sink().write(&format!("\njournal: {}\n", replay.integrity));
+        data.sink().write(&crate::vocab::neutral::neutralise(&format!("\njournal: {}\n", replay.integrity)));
     }
     Ok(code(&replay.integrity))
 }

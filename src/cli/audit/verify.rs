@@ -191,7 +191,7 @@ impl Teller<'_> {
     fn end(self, store: &Store, signers: &Signers) -> Result<u8, CliError> {
         let data = view::data();
         if self.global.format == Format::Json {
-            data.sink().write(&format!("{}\n", serde_json::Value::from(self.documents)));
+            data.json(&self.documents);
         } else if self.args.all && !(self.args.quiet && self.faults == 0) {
             let parts: Vec<String> = self.tally.iter().map(|(word, number)| format!("{number} {word}")).collect();
             let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
@@ -199,7 +199,7 @@ impl Teller<'_> {
                 "{} of {}, in {}{parts}\n",
                 count(self.runs, "run"),
                 identity::admin_host(),
-                store.path().display()
+                one_line(&store.path().display().to_string())
             ));
             if !signers.are_known() {
                 data.sink().write(

@@ -5,16 +5,16 @@
 //! That time is set, not only read: what others do to the folder a moment later gives it another, however coarse the
 //! clock of the file system is.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::entry::Entry;
 use super::line::{self, Seen};
 use crate::event::RunState;
-use crate::journal::folder::{self, FILE_MODE};
+use crate::journal::folder;
 use crate::journal::store::Store;
 use crate::vocab::{Clock as _, RunId, SystemClock};
 
@@ -97,14 +97,7 @@ impl Held {
         let root = store.path();
         let path = root.join("index.lock");
         let is_new = !path.exists();
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-            .mode(FILE_MODE)
-            .open(&path)
-            .ok()?;
+        let lock = folder::make_or_open(&path).ok()?;
         if is_new {
             belong(&lock, root);
         }
@@ -167,7 +160,7 @@ impl Held {
         {
             return Err(error);
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&draft)?;
+        let mut file = folder::make(&draft)?;
         belong(&file, &self.runs);
         // not synced: what a loss of power takes of it is seen, and made again
         let written = file.write_all(&whole).and_then(|()| fs::rename(&draft, &self.path));
