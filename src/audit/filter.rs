@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::kind::Kind;
 use crate::event::RunStatus;
-use crate::journal::{Entry, Indexed};
-use crate::vocab::HostName;
+use crate::journal::{Facts, Indexed};
+use crate::vocab::glob;
 
 /// What a run must be; what is not said is not looked at.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,8 +14,8 @@ pub struct Filter {
     pub runbook: Option<String>,
     /// This operator began it.
     pub operator: Option<String>,
-    /// One of these hosts is in its plan; empty for any.
-    pub hosts: Vec<HostName>,
+    /// A host that fits one of these is in its plan: names, or patterns with `*` and `?`; empty for any.
+    pub hosts: Vec<String>,
     /// It began then or later.
     pub since: Option<Timestamp>,
     /// It began before then.
@@ -25,71 +26,8 @@ pub struct Filter {
     pub reason: Option<String>,
     /// It went on against a precondition: this one, or with an empty name any.
     pub overridden: Option<String>,
-}
-
-/// How a run stands, as people ask for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// It ended, and every check held.
-    Ok,
-    /// A step or check failed.
-    Failed,
-    /// A precondition did not hold.
-    Refused,
-    /// The operator declined.
-    Declined,
-    /// Steps are in doubt.
-    InDoubt,
-    /// Another run had the locks.
-    Locked,
-    /// Its state could not be written.
-    NotWritten,
-    /// The operator interrupted it.
-    Interrupted,
-    /// A person ended it for good.
-    Abandoned,
-    /// Its program runs.
-    Running,
-    /// Its program died.
-    Died,
-}
-
-impl Kind {
-    /// How a run stands.
-    pub fn of(status: &RunStatus, running: bool) -> Self {
-        match status {
-            RunStatus::Open if running => Self::Running,
-            RunStatus::Open => Self::Died,
-            RunStatus::Abandoned { .. } => Self::Abandoned,
-            RunStatus::Stopped { exit, .. } | RunStatus::Ended { exit, .. } => match exit {
-                0 => Self::Ok,
-                3 => Self::Refused,
-                4 => Self::Declined,
-                5 => Self::InDoubt,
-                6 => Self::Locked,
-                9 => Self::NotWritten,
-                130 => Self::Interrupted,
-                _ => Self::Failed,
-            },
-        }
-    }
-
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Refused => "refused",
-            Self::Declined => "declined",
-            Self::InDoubt => "in doubt",
-            Self::Locked => "locked",
-            Self::NotWritten => "state not written",
-            Self::Interrupted => "interrupted",
-            Self::Abandoned => "abandoned",
-            Self::Running => "running",
-            Self::Died => "unfinished (its program died)",
-        }
-    }
+    /// It can go on, and nobody is at it.
+    pub unfinished: bool,
 }
 
 impl Filter {
@@ -103,27 +41,33 @@ impl Filter {
         indexed.entry.as_ref().map_or(true, |entry| self.fits(entry, indexed.running))
     }
 
-    fn fits(&self, entry: &Entry, running: bool) -> bool {
-        let overridden = |wanted: &String| {
-            if wanted.is_empty() {
-                !entry.overrides.is_empty()
-            } else {
-                entry.overrides.iter().any(|(id, _)| id == wanted)
-            }
+    /// Whether a run of which this is known fits.
+    pub fn fits(&self, run: &impl Facts, running: bool) -> bool {
+        // what costs least comes first
+        self.since.is_none_or(|since| run.started() >= since)
+            && self.until.is_none_or(|until| run.started() < until)
+            && self.stands(&run.status(), running)
+            && self.runbook.as_ref().is_none_or(|name| run.runbook() == name.as_str())
+            && self.operator.as_ref().is_none_or(|name| run.operator() == name.as_str())
+            && (self.hosts.is_empty() || run.any_host(&|host| self.hosts.iter().any(|wanted| is_host(wanted, host))))
+            && self.overridden.as_ref().is_none_or(|id| run.any_override(&|known, _| id.is_empty() || known == id))
+            && self.reason.as_ref().is_none_or(|text| has_reason(run, &text.to_lowercase()))
+    }
+
+    fn stands(&self, status: &RunStatus, running: bool) -> bool {
+        let over = match status {
+            RunStatus::Open | RunStatus::Stopped { .. } => running,
+            RunStatus::Ended { .. } | RunStatus::Abandoned { .. } => true,
         };
-        self.runbook.as_ref().is_none_or(|name| entry.runbook == *name)
-            && self.operator.as_ref().is_none_or(|name| entry.operator == *name)
-            && (self.hosts.is_empty() || entry.hosts.iter().any(|host| self.hosts.contains(host)))
-            && self.since.is_none_or(|since| entry.started >= since)
-            && self.until.is_none_or(|until| entry.started < until)
-            && (self.kinds.is_empty() || self.kinds.contains(&Kind::of(&entry.status, running)))
-            && self.reason.as_ref().is_none_or(|text| has_reason(entry, text))
-            && self.overridden.as_ref().is_none_or(overridden)
+        !(self.unfinished && over) && (self.kinds.is_empty() || self.kinds.contains(&Kind::of(status, running)))
     }
 }
 
-fn has_reason(entry: &Entry, text: &str) -> bool {
-    let text = text.to_lowercase();
-    let reasons = entry.reason.iter().chain(entry.overrides.iter().map(|(_, reason)| reason));
-    reasons.into_iter().any(|reason| reason.to_lowercase().contains(&text))
+fn is_host(wanted: &str, host: &str) -> bool {
+    if wanted.contains(['*', '?']) { glob(wanted, host) } else { wanted == host }
+}
+
+fn has_reason(run: &impl Facts, text: &str) -> bool {
+    let has = |reason: &str| reason.to_lowercase().contains(text);
+    run.reason().is_some_and(|reason| has(&reason)) || run.any_override(&|_, reason| has(reason))
 }

@@ -8,11 +8,15 @@ pub mod against_hosts;
 mod chain;
 mod filter;
 mod finding;
+mod kind;
 mod proof;
 mod signature;
+mod survey;
 
 pub use chain::{Chain, Newest};
-pub use filter::{Filter, Kind};
+pub use filter::Filter;
 pub use finding::{Finding, NamedBy};
+pub use kind::{Kind, standing};
 pub use proof::Proof;
 pub use signature::{Key, Signer, Signers};
+pub use survey::{Seen, before, survey};

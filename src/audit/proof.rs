@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::finding::Finding;
 use super::signature::Signers;
 use crate::event::{Link, RunStatus};
-use crate::journal::{Integrity, JournalError, Seal, SealLink, Store, Verification};
+use crate::journal::{Integrity, JournalError, Pruned, Seal, SealLink, Store, Verification};
 use crate::vocab::{Digest, RunId};
 
 /// What is known of the record of a run.
@@ -98,7 +98,8 @@ impl Proof {
     }
 
     /// A run that was pruned: its seals are what is left of it.
-    pub fn pruned(run: RunId, by: RunId, seals: Vec<Seal>, signers: &Signers) -> Self {
+    pub fn pruned(pruned: Pruned, signers: &Signers) -> Self {
+        let Pruned { run, by, at: _, seals } = pruned;
         let mut proof = Self::nothing(run).with(Finding::Pruned { by });
         for seal in &seals {
             let number = seal.statement.number;

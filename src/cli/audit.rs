@@ -1,8 +1,10 @@
 //! `runbook audit`: one file a subcommand.
 
-#[expect(dead_code, reason = "for `audit verify --against-hosts`")]
 mod against_hosts;
+mod filter;
 mod list;
+mod prune;
+mod seal;
 mod show;
 mod verify;
 
@@ -25,6 +27,8 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
+    Seal(seal::Args),
+    Prune(prune::Args),
     Collect(collect::Args),
 }
 
@@ -36,6 +40,11 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
     let store = context::store_to_read(global)?;
     let Some(store) = store else {
         let dir = context::state_dir(global)?;
+        if dir.join("chain").exists() {
+            let gone = format!("the runs of {} are gone: what is left there says that there were some", dir.display());
+            return Err(CliError::new(exit::JOURNAL, gone)
+                .hint("find out who removed them; the hosts' own logs have their stamps"));
+        }
         if global.format == Format::Json {
             view::data().sink().write("[]\n");
         } else {
@@ -47,6 +56,8 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         Command::List(args) => list::list_runs(global, &store, args),
         Command::Show(args) => show::show(global, &store, args),
         Command::Verify(args) => verify::verify(global, &store, args),
+        Command::Seal(args) => seal::seal_run(global, &store, args),
+        Command::Prune(args) => prune::prune(global, args),
         Command::Collect(args) => collect::collect(global, args),
     }
 }

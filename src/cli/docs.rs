@@ -9,7 +9,8 @@ use super::app::Global;
 use super::context::{self, Context};
 use super::error::CliError;
 use super::run::load;
-use super::{drift, exit, list, publish};
+use super::{drift, exit, publish};
+use crate::audit::standing;
 use crate::model::Runbook;
 use crate::render::{Document, Edition, LastRun, Ran, html, markdown, mediawiki};
 use crate::report::Sink;
@@ -221,7 +222,7 @@ impl LastRuns {
             runs.entry(summary.opened.runbook.clone()).or_insert_with(|| Ran {
                 at: summary.opened_at,
                 by: summary.opened.operator.name.clone(),
-                outcome: list::outcome(&summary.status, listing.running),
+                outcome: standing(&summary.status, listing.running),
                 took: Period::seconds(summary.last_at.duration_since(summary.opened_at).unsigned_abs().as_secs()),
             });
         }

@@ -6,7 +6,7 @@ use super::app::{Format, Global};
 use super::context;
 use super::error::CliError;
 use super::{exit, view};
-use crate::event::RunStatus;
+use crate::audit::standing;
 use crate::report::table::{Cell, Fit};
 use crate::report::{Role, Table};
 use crate::source::{BookSource, Headline};
@@ -101,35 +101,8 @@ fn last_runs(global: &Global) -> BTreeMap<String, LastRun> {
         last.entry(summary.opened.runbook.clone()).or_insert_with(|| LastRun {
             at: summary.opened_at.strftime("%Y-%m-%d %H:%M").to_string(),
             by: summary.opened.operator.name.clone(),
-            outcome: outcome(&summary.status, listing.running),
+            outcome: standing(&summary.status, listing.running),
         });
     }
     last
-}
-
-/// How a run stands, in a word or two.
-pub(super) fn outcome(status: &RunStatus, running: bool) -> String {
-    match status {
-        RunStatus::Open if running => "running".to_owned(),
-        RunStatus::Open => "unfinished (its program died)".to_owned(),
-        RunStatus::Stopped { exit, .. } => format!("stopped, {}", exit_words(*exit)),
-        RunStatus::Ended { exit: 0, .. } => "ok".to_owned(),
-        RunStatus::Ended { exit, .. } => exit_words(*exit).to_owned(),
-        RunStatus::Abandoned { .. } => "abandoned".to_owned(),
-    }
-}
-
-/// An exit status in a word.
-pub(super) fn exit_words(exit: u8) -> &'static str {
-    match exit {
-        0 => "ok",
-        1 => "failed",
-        3 => "refused",
-        4 => "declined",
-        5 => "in doubt",
-        6 => "locked",
-        9 => "state not written",
-        130 => "interrupted",
-        _ => "ended",
-    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Never the truth: it says what the journals say and can be made from them at any time. Whoever wants proof verifies.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::error::JournalError;
@@ -49,6 +51,54 @@ pub struct Entry {
     pub overrides: Vec<(String, String)>,
     /// The number of its stretches.
     pub stretches: u32,
+}
+
+/// What can be asked of a run to see whether it is meant.
+pub trait Facts {
+    /// The runbook's name.
+    fn runbook(&self) -> Cow<'_, str>;
+    /// Who began it.
+    fn operator(&self) -> Cow<'_, str>;
+    /// When it began.
+    fn started(&self) -> Timestamp;
+    /// Where it is; why may be left out.
+    fn status(&self) -> RunStatus;
+    /// `--reason` at its start.
+    fn reason(&self) -> Option<Cow<'_, str>>;
+    /// Whether a host of its plan is such a one.
+    fn any_host(&self, is: &dyn Fn(&str) -> bool) -> bool;
+    /// Whether an override, with its reason, is such a one.
+    fn any_override(&self, is: &dyn Fn(&str, &str) -> bool) -> bool;
+}
+
+impl Facts for Entry {
+    fn runbook(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.runbook)
+    }
+
+    fn operator(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.operator)
+    }
+
+    fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    fn status(&self) -> RunStatus {
+        self.status.clone()
+    }
+
+    fn reason(&self) -> Option<Cow<'_, str>> {
+        self.reason.as_deref().map(Cow::Borrowed)
+    }
+
+    fn any_host(&self, is: &dyn Fn(&str) -> bool) -> bool {
+        self.hosts.iter().any(|host| is(host.as_str()))
+    }
+
+    fn any_override(&self, is: &dyn Fn(&str, &str) -> bool) -> bool {
+        self.overrides.iter().any(|(id, reason)| is(id, reason))
+    }
 }
 
 impl Indexed {

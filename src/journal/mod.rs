@@ -36,7 +36,9 @@ mod record;
 mod room;
 mod seal;
 mod sealing;
+mod skim;
 mod store;
+mod walker;
 mod writer;
 
 #[cfg(test)]
@@ -45,7 +47,7 @@ mod tests;
 pub use attachment::LARGE_OUTPUT;
 pub use error::{Doing, Fate, JournalError};
 pub use finding::FindError;
-pub use index::{Entry, Indexed};
+pub use index::{Entry, Facts, Indexed};
 pub use integrity::{Fault, FileFault, Integrity};
 pub use listing::{RunListing, RunSummary};
 pub use log::EventLog;

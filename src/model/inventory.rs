@@ -9,7 +9,7 @@ use super::pattern::{self, TermKind};
 use super::probe::Sudo;
 use super::scope::nearest;
 use super::target::{Target, Transport};
-use crate::vocab::HostName;
+use crate::vocab::{HostName, glob};
 
 /// A fleet, from one inventory file or several layered ones. Hosts and groups keep the order of the files.
 #[derive(Clone, Debug, Default)]
@@ -239,7 +239,7 @@ impl Inventory {
             return Ok(vec![HostName::new(name)]);
         }
         if name.contains(['*', '?']) {
-            return Ok(self.host_names().filter(|host| pattern::glob(name, host.as_str())).cloned().collect());
+            return Ok(self.host_names().filter(|host| glob(name, host.as_str())).cloned().collect());
         }
         if name.contains(['[', '{']) {
             let mut hosts = Vec::new();

@@ -4,7 +4,8 @@ use jiff::tz::TimeZone;
 
 use super::super::app::{Format, Global};
 use super::super::error::CliError;
-use super::super::{exit, identity, list, view};
+use super::super::{exit, identity, view};
+use super::filter::FilterArgs;
 use crate::journal::Store;
 use crate::report::Role;
 use crate::report::ledger::{Entry, Ledger};
@@ -13,34 +14,21 @@ use crate::report::ledger::{Entry, Ledger};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  runbook audit list\n  runbook audit list --runbook restart-jobs --most 5")]
 pub(super) struct Args {
-    /// Only runs of this runbook
-    #[arg(long, value_name = "NAME")]
-    runbook: Option<String>,
-    /// Only runs by this operator
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
-    /// Only runs that can be resumed
-    #[arg(long)]
-    unfinished: bool,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 50)]
     most: usize,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 pub(super) fn list_runs(global: &Global, store: &Store, args: &Args) -> Result<u8, CliError> {
     let mut rows = Vec::new();
     let mut documents = Vec::new();
+    let filter = args.filter.filter(global)?;
+    let fits: std::collections::BTreeSet<_> =
+        store.index()?.into_iter().filter(|indexed| filter.takes(indexed)).map(|indexed| indexed.run).collect();
     for listing in store.list()? {
-        let fits = match &listing.summary {
-            Ok(summary) => {
-                args.runbook.as_ref().is_none_or(|name| summary.opened.runbook == *name)
-                    && args.operator.as_ref().is_none_or(|name| summary.opened.operator.name == *name)
-                    && (!args.unfinished || listing.is_unfinished())
-            }
-            // a run that cannot be read is shown whatever was asked for: it is what an audit is for
-            Err(_) => true,
-        };
-        if !fits {
+        if !fits.contains(&listing.run) {
             continue;
         }
         if rows.len() == args.most {
@@ -65,7 +53,7 @@ pub(super) fn list_runs(global: &Global, store: &Store, args: &Args) -> Result<u
                     started: Some(summary.opened_at),
                     runbook: summary.opened.runbook.clone(),
                     operator: summary.opened.operator.name.clone(),
-                    outcome: list::outcome(&summary.status, listing.running),
+                    outcome: crate::audit::standing(&summary.status, listing.running),
                     exit,
                     took: crate::report::elapsed::between(summary.opened_at, summary.last_at),
                     reason: summary.opened.reason.clone(),
