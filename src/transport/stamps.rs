@@ -4,7 +4,7 @@
 //! host: what comes back are stamps only, however large the logs are.
 //!
 //! *Not guaranteed*: that a line said to `logger` is kept. A daemon that drops lines, and a log whose lines are cut below the
-//! length of a stamp (busybox syslogd: 256 bytes), leave nothing that can be found.
+//! length of a stamp, leave nothing that can be found.
 
 use std::collections::BTreeSet;
 
