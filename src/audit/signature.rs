@@ -71,9 +71,12 @@ impl Key {
             Self::File(path) => sign_with(path, message),
             Self::Agent(line) => {
                 let path = folder.join("signer.pub");
-                std::fs::write(&path, format!("{line}\n"))
+                let signed = std::fs::write(&path, format!("{line}\n"))
                     .map_err(|error| format!("{}: {error}", path.display()))
-                    .and_then(|()| sign_with(&path, message))
+                    .and_then(|()| sign_with(&path, message));
+                // public, and made anew the next time
+                let _ = std::fs::remove_file(&path);
+                signed
             }
         };
         signed.map_or_else(Signature::Unsigned, Signature::Signed)
@@ -183,7 +186,7 @@ impl fmt::Display for Signer {
         match self {
             Self::Allowed { principal, key } => write!(f, "signed by {principal} ({key})"),
             Self::Unasked { key } => {
-                write!(f, "signed with {key}; there is no file of allowed signers to say whose it is")
+                write!(f, "signed with {key}, which nobody says whose it is")
             }
             Self::Nobody(why) => write!(f, "unsigned ({why})"),
             Self::Another { principals, key } => {
@@ -204,15 +207,20 @@ pub struct Signers {
     allowed: Option<PathBuf>,
     /// The file's text.
     text: String,
-    /// Where a signature is put for `ssh-keygen` to read.
-    folder: tempfile::TempDir,
+    /// Where a signature is put for `ssh-keygen` to read; none: signatures are not looked at.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Signers {
     /// By the file of allowed signers, if there is one.
     pub fn new(allowed: Option<PathBuf>) -> io::Result<Self> {
         let text = allowed.as_ref().map(std::fs::read_to_string).transpose()?.unwrap_or_default();
-        Ok(Self { allowed, text, folder: tempfile::tempdir()? })
+        Ok(Self { allowed, text, folder: Some(tempfile::tempdir()?) })
+    }
+
+    /// For a look at seals that does not ask who signed them.
+    pub fn unasked() -> Self {
+        Self { allowed: None, text: String::new(), folder: None }
     }
 
     /// Whether there is a file of allowed signers.
@@ -232,7 +240,8 @@ impl Signers {
         let Some(blob) = key_of(base64) else {
             return Ok(Signer::Wrong { why: "it is no ssh signature".to_owned() });
         };
-        let file = self.folder.path().join("signature");
+        let folder = self.folder.as_ref().ok_or("nobody asked")?;
+        let file = folder.path().join("signature");
         let lines: Vec<String> =
             base64.as_bytes().chunks(70).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
         std::fs::write(&file, format!("{BEGIN}\n{}\n{END}\n", lines.join("\n")))

@@ -1,9 +1,12 @@
 //! `runbook audit`: one file a subcommand.
 
+mod against_hosts;
 mod export;
 mod filter;
 mod list;
 mod part;
+mod prune;
+mod seal;
 mod show;
 mod verify;
 
@@ -27,6 +30,8 @@ enum Command {
     Show(show::Args),
     Verify(verify::Args),
     Export(export::Args),
+    Seal(seal::Args),
+    Prune(prune::Args),
     Collect(collect::Args),
 }
 
@@ -43,12 +48,17 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         return collect::collect(global, args);
     }
     let store = context::store_to_read(global)?;
-    // a table without rows has a head
-    if let Command::Export(args) = &args.command {
-        return export::export(global, store.as_ref(), args);
-    }
     let Some(store) = store else {
         let dir = context::state_dir(global)?;
+        if dir.join("chain").exists() {
+            let gone = format!("the runs of {} are gone: what is left there says that there were some", dir.display());
+            return Err(CliError::new(exit::JOURNAL, gone)
+                .hint("find out who removed them; the hosts' own logs have their stamps"));
+        }
+        // a table without rows has a head
+        if let Command::Export(args) = &args.command {
+            return export::export(global, None, args);
+        }
         if global.format == Format::Json {
             view::data().sink().write("[]\n");
         } else {
@@ -61,6 +71,8 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         Command::Show(args) => show::show(global, &store, args),
         Command::Verify(args) => verify::verify(global, &store, args),
         Command::Export(args) => export::export(global, Some(&store), args),
+        Command::Seal(args) => seal::seal_run(global, &store, args),
+        Command::Prune(args) => prune::prune(global, args),
         Command::Collect(args) => collect::collect(global, args),
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn sealed(
         unstamped: stamped.not,
     };
     let key = key(global);
-    Ok(store.seal(what, |message| key.sign(message, store.path()))?)
+    Ok(store.seal(what, |message| key.sign(message, &store.chain_folder()))?)
 }
 
 /// Seals a run that this program has just written a word into.

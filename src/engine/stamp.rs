@@ -57,7 +57,7 @@ async fn leave_on(crew: &Crew<'_>, host: &HostName, stamps: &[Stamp]) -> Result<
     // a resume with accepted changes may have no such host any more
     let target = crew.plan.hosts.get(host).ok_or("the plan does not have it any more")?;
     match timeout(STAMP, crew.fleet.stamp(target, stamps)).await {
-        Ok(left) => left.map_err(|fault| fault.to_string()),
+        Ok(left) => left.map_err(|fault| fault.why()),
         Err(_) => Err("it did not answer in time".to_owned()),
     }
 }

@@ -29,15 +29,17 @@ pub fn changed(state: &RunState) -> BTreeMap<HostName, BTreeMap<StepId, &'static
 
 fn word(step: &StepState) -> Option<&'static str> {
     match step {
-        StepState::NotStarted | StepState::Due { attempt: 0 | 1 } | StepState::Ended { attempt: 0, .. } => None,
-        StepState::Running { .. } => Some("in-doubt"),
-        StepState::Due { .. } | StepState::Acted { .. } => Some(UNFINISHED),
-        // the only try never started
-        StepState::Ended {
+        // nothing was sent, or the only try never started
+        StepState::NotStarted
+        | StepState::Due { attempt: 0 | 1 }
+        | StepState::Ended { attempt: 0, .. }
+        | StepState::Ended {
             attempt: 1,
             acted: None,
             outcome: Outcome::Failed { kind: FailureKind::Unreachable | FailureKind::NotStarted, .. },
         } => None,
+        StepState::Running { .. } => Some("in-doubt"),
+        StepState::Due { .. } | StepState::Acted { .. } => Some(UNFINISHED),
         StepState::Ended { outcome, .. } => Some(outcome.word()),
     }
 }

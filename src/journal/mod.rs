@@ -36,7 +36,9 @@ mod record;
 mod room;
 mod seal;
 mod sealing;
+mod skim;
 mod store;
+mod walker;
 mod writer;
 
 #[cfg(test)]

@@ -87,6 +87,11 @@ impl Store {
         &self.root
     }
 
+    /// The folder of what goes through all runs.
+    pub fn chain_folder(&self) -> PathBuf {
+        newest::place(&self.root)
+    }
+
     /// The folder of a run, there or not.
     pub fn folder(&self, run: &RunId) -> PathBuf {
         self.runs().join(run.as_str())
@@ -195,6 +200,8 @@ impl Store {
     }
 
     /// Verifies a run's journal as [`verify`](Self::verify) does, and shows each record that verifies.
+    ///
+    /// What probes saw and commands wrote is left out of the events that are shown.
     pub fn verify_with(&self, run: &RunId, visit: impl FnMut(&Record)) -> Result<Verification, JournalError> {
         reader::verify_seen(self.existing(run)?.path(), visit)
     }

@@ -237,6 +237,16 @@ pub enum Fault {
     Cancelled,
 }
 
+impl Fault {
+    /// Why the host did not do what was asked of it, where that was no command of a runbook.
+    pub fn why(&self) -> String {
+        match self {
+            Self::NotStarted { reason } => reason.clone(),
+            fault => fault.to_string(),
+        }
+    }
+}
+
 /// What a look brought back.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {

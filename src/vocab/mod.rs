@@ -21,7 +21,7 @@ pub mod verdict;
 
 pub use clock::{Clock, SystemClock};
 pub use command::{Command, HttpRequest, Program, TcpTalk};
-pub use digest::Digest;
+pub use digest::{Digest, Digester};
 pub use duration::Period;
 pub use fold::fold_hosts;
 pub use glob::glob;

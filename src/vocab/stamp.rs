@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use super::{Digest, RunId};
+use super::{Digest, RunId, StepId};
 
 /// A stamp: that a run did this step on this host, and what its journal was then.
 ///
@@ -68,6 +68,16 @@ impl Stamp {
             outcome: cut(&self.outcome, NAME),
             ..self.clone()
         }
+    }
+
+    /// Whether a stamp that was read is of this step; of steps that are cut alike, of each.
+    pub fn is_of(&self, step: &StepId) -> bool {
+        cut(step.as_str(), PATH) == self.step
+    }
+
+    /// Whether a stamp that was read is from this machine.
+    pub fn is_from(&self, admin_host: &str) -> bool {
+        cut(admin_host, NAME) == self.admin_host
     }
 
     /// Finds a stamp in a line, whatever stands before and behind it.

@@ -1,7 +1,8 @@
 //! What a run leaves in the syslogs of its hosts. That every stamp agrees with the log, whatever disturbed the run, is looked at
 //! after each stretch of all these tests.
 
-use runbook::engine::{Ending, Performed, RecordError};
+use runbook::engine::{Ending, Performed, Question, RecordError, Response};
+use runbook::event::Choice;
 use runbook::journal::MemoryLog;
 use runbook::transport::Scripted;
 use runbook::transport::scripted::Answer;
@@ -9,8 +10,7 @@ use runbook::vocab::{HostName, Stamp};
 
 use crate::case::Case;
 use crate::dying::Crash;
-use crate::mischief::Harm;
-use crate::person::{Person, agreeing};
+use crate::person::{Person, agreeing, nobody};
 use crate::world::{World, in_a_world};
 
 const TWO: &str = "title: T\nhosts: ab\nsteps:\n  - { id: one, run: do one }\n  - { id: two, run: do two }\n";
@@ -25,7 +25,7 @@ fn told(stamps: &[Stamp]) -> Vec<String> {
 }
 
 async fn performed(world: &World<'_>) -> Result<Performed, RecordError> {
-    let person = Person { fleet: world.fleet.clone(), mind: agreeing, patient: false };
+    let person = Person { fleet: world.fleet.clone(), mind: world.case.mind, patient: false };
     world.performed(&person, None, &[]).await.unwrap()
 }
 
@@ -63,10 +63,31 @@ fn a_host_that_nothing_reached_has_none_until_a_resume_reaches_it() {
 
 #[test]
 fn what_is_in_doubt_is_stamped_as_that() {
-    in_a_world(&Case::new(TWO, fleet), async |world: World<'_>| {
-        world.mischief().plan(0, Harm::DownAfter);
+    let lost = || fleet().everywhere("do one", Answer::lost("the wrapper was killed"));
+    in_a_world(&Case::new(TWO, lost).asking(nobody), async |world: World<'_>| {
+        assert_eq!(world.stretch(None).await.unwrap(), Ending::InDoubt, "{}", world.told());
+        let last = world.log.records().len();
+        assert_eq!(told(&world.fleet.stamps_on("a")), [format!("one in-doubt {last}")]);
+    });
+}
+
+/// Stops at a failure; the host goes down meanwhile.
+fn stopping_too_late(question: &Question, fleet: &Scripted) -> Response {
+    match question {
+        Question::Failure { at, .. } => {
+            fleet.goes_down(at.host.as_str(), "the cable");
+            Response::Chose(Choice::Stop, String::new())
+        }
+        _ => agreeing(question, fleet),
+    }
+}
+
+#[test]
+fn a_host_that_is_down_at_the_end_is_not_waited_for_again() {
+    let fails = || fleet().everywhere("do one", Answer::exit(1));
+    in_a_world(&Case::new(TWO, fails).asking(stopping_too_late), async |world: World<'_>| {
         let performed = performed(&world).await.unwrap();
-        assert_eq!(performed.ending, Ending::InDoubt, "{}", world.told());
+        assert_eq!(performed.ending, Ending::Failed, "{}", world.told());
         let [(host, why)] = performed.unstamped.as_slice() else { panic!("{performed:?}\n{}", world.told()) };
         assert_eq!(host.as_str(), "a");
         assert!(why.contains("did not answer"), "{why}");
@@ -83,7 +104,7 @@ fn a_syslog_that_takes_nothing_changes_nothing_else() {
     in_a_world(&Case::new(TWO, broken), async |world: World<'_>| {
         let performed = performed(&world).await.unwrap();
         assert_eq!((performed.ending, performed.stamped), (Ending::Done, Vec::new()));
-        let unstamped = [("a", "did not start: there is no /dev/log"), ("b", "it did not answer in time")];
+        let unstamped = [("a", "there is no /dev/log"), ("b", "it did not answer in time")];
         assert_eq!(performed.unstamped, unstamped.map(|(host, why)| (HostName::new(host), why.to_owned())));
         assert_eq!(world.log.events(), undisturbed);
         assert_eq!(world.fleet.receipts_kept(), [""; 0], "it is tidied all the same");
@@ -92,7 +113,7 @@ fn a_syslog_that_takes_nothing_changes_nothing_else() {
 
 #[test]
 fn nothing_is_stamped_of_what_changes_nothing_is_not_written_or_died() {
-    let looks = "title: T\nhosts: ab\nchecks: [{ run: do look, expect: exit == 0 }]\n";
+    let looks = "title: T\nhosts: ab\nsteps: [{ id: look, probe: { run: do look } }]\n";
     let by_hand = "title: T\nhosts: a\nsteps:\n  - { id: hand, manual: do it }\n  - { id: wait, wait: 5s }\n";
     for text in [looks, by_hand] {
         in_a_world(&Case::new(text, fleet), async |world: World<'_>| {
