@@ -69,7 +69,7 @@ pub struct Export<W: Write> {
 
 #[derive(Debug)]
 enum Out<W: Write> {
-    Csv(csv::Writer<W>),
+    Csv(Box<csv::Writer<W>>),
     Lines(W),
 }
 
@@ -84,7 +84,7 @@ impl<W: Write> Export<W> {
         };
         let mut writer = csv::Writer::from_writer(out);
         writer.write_record(&head).map_err(plain_error)?;
-        Ok(Self { what, out: Out::Csv(writer) })
+        Ok(Self { what, out: Out::Csv(Box::new(writer)) })
     }
 
     /// Writes what there is of a run.
