@@ -7,6 +7,7 @@
 //! that is whole, and never makes one that is not agree.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::event::{RunState, changed};
 use crate::vocab::{Digest, HostName, RunId, Stamp, StampsSeen, StepId};
@@ -70,6 +71,67 @@ pub enum HostFinding {
         /// Why.
         why: String,
     },
+}
+
+impl HostFinding {
+    /// Whether it says that the record is not whole.
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::Contradicts { .. } | Self::NoStamp { reaches_back: true } => true,
+            Self::Agrees { .. } | Self::NoStamp { reaches_back: false } | Self::NoneDue | Self::NotAsked { .. } => {
+                false
+            }
+        }
+    }
+
+    /// The word for it, for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Agrees { .. } => "host-agrees",
+            Self::Contradicts { .. } => "host-contradicts",
+            Self::NoStamp { .. } => "host-has-no-stamp",
+            Self::NoneDue => "host-stamp-not-due",
+            Self::NotAsked { .. } => "host-not-asked",
+        }
+    }
+}
+
+impl fmt::Display for HostFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agrees { records, whole: true } => write!(f, "its log agrees, up to record {records}"),
+            Self::Agrees { records, whole: false } => {
+                write!(f, "its log agrees, up to record {records}; it has no stamp of what came later")
+            }
+            Self::Contradicts { stamp, how } => match how {
+                Contradiction::Differs => write!(
+                    f,
+                    "its log contradicts the journal: record {} was another then; it, or records before it, were changed",
+                    stamp.records
+                ),
+                Contradiction::Cut { records } => write!(
+                    f,
+                    "its log contradicts the journal: there were {} records then, {records} are there; the rest was cut off",
+                    stamp.records
+                ),
+                Contradiction::Outcome { journal } => write!(
+                    f,
+                    "its log contradicts the journal: it says {} of {}, the journal {}",
+                    stamp.outcome,
+                    stamp.step,
+                    journal.unwrap_or("that nothing was done there")
+                ),
+            },
+            Self::NoStamp { reaches_back: true } => {
+                f.write_str("its log has no stamp of the run, though it has older ones: it was taken out, or the journal was never there")
+            }
+            Self::NoStamp { reaches_back: false } => {
+                f.write_str("its log has no stamp of the run, and none that is older: it may not reach back so far")
+            }
+            Self::NoneDue => f.write_str("no stamp is due: no stretch of the run has come to its end"),
+            Self::NotAsked { why } => write!(f, "not asked: {why}"),
+        }
+    }
 }
 
 /// How a stamp and a journal differ.

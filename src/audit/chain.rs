@@ -66,6 +66,11 @@ impl Chain {
         self.members.insert(proof.run.clone(), member);
     }
 
+    /// Whether a run was added.
+    pub fn knows(&self, run: &RunId) -> bool {
+        self.members.contains_key(run)
+    }
+
     /// What the chains show, by the run that it is about.
     pub fn findings(&self, newest: &Newest) -> BTreeMap<RunId, Vec<Finding>> {
         let mut found: BTreeMap<RunId, Vec<Finding>> = BTreeMap::new();

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use super::against_hosts::{HostFinding, MissingRun};
 use super::signature::Signer;
 use crate::journal::{Integrity, SealFault};
-use crate::vocab::RunId;
+use crate::vocab::{HostName, RunId, fold_hosts};
 
 /// One thing found about the record of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +85,22 @@ pub enum Finding {
         /// The run whose seal names it.
         by: NamedBy,
     },
+    /// What the log of a host that it changed says.
+    Host {
+        /// The host.
+        host: HostName,
+        /// What it says.
+        says: HostFinding,
+    },
+    /// Its stamp could not be left in the log of a host, as its seal says.
+    NotStamped {
+        /// The host.
+        host: HostName,
+        /// Why.
+        why: String,
+    },
+    /// It is missing: hosts have stamps of it.
+    MissingByHosts(MissingRun),
     /// It is said to be pruned, and no run says that it removed it.
     PrunedByNobody,
 }
@@ -110,7 +127,10 @@ impl Finding {
     /// Whether the record is not whole, or not known to be.
     pub fn is_fault(&self) -> bool {
         match self {
-            Self::Journal(Integrity::Intact | Integrity::Unfinished { running: true }) | Self::Pruned { .. } => false,
+            Self::Journal(Integrity::Intact | Integrity::Unfinished { running: true })
+            | Self::Pruned { .. }
+            | Self::NotStamped { .. } => false,
+            Self::Host { says, .. } => says.is_fault(),
             Self::Journal(
                 Integrity::Unfinished { running: false }
                 | Integrity::Torn { .. }
@@ -128,6 +148,7 @@ impl Finding {
             | Self::Beginning
             | Self::Fork { .. }
             | Self::SealGone { .. }
+            | Self::MissingByHosts(_)
             | Self::PrunedByNobody => true,
             Self::Signed { signer, .. } => signer.is_fault(),
         }
@@ -150,6 +171,9 @@ impl Finding {
             Self::Beginning => "beginning",
             Self::Fork { .. } => "fork",
             Self::SealGone { .. } => "seal-gone",
+            Self::Host { says, .. } => says.word(),
+            Self::NotStamped { .. } => "not-stamped",
+            Self::MissingByHosts(_) => "missing",
             Self::PrunedByNobody => "pruned-by-nobody",
         }
     }
@@ -203,6 +227,20 @@ impl fmt::Display for Finding {
             ),
             Self::SealGone { number, by } => {
                 write!(f, "seal {number} is not there as {by} names it: it was removed, or made anew")
+            }
+            Self::Host { host, says } => write!(f, "{host}: {says}"),
+            Self::NotStamped { host, why } => write!(f, "{host}: its log has no stamp, as the seal says: {why}"),
+            Self::MissingByHosts(run) => {
+                let hosts: Vec<HostName> = run.hosts.iter().cloned().collect();
+                let operators: Vec<&str> = run.operators.iter().map(String::as_str).collect();
+                write!(
+                    f,
+                    "missing: the log of {} has stamps of it ({}, {} records, by {}), and there is no such run here",
+                    fold_hosts(&hosts),
+                    run.runbook,
+                    run.records,
+                    operators.join(", ")
+                )
             }
             Self::PrunedByNobody => f.write_str("missing: it is said to be pruned, and no run says that it did that"),
         }

@@ -6,14 +6,17 @@
 
 pub mod against_hosts;
 mod chain;
+pub mod export;
 mod filter;
 mod finding;
 mod kind;
 mod proof;
+pub mod page;
 mod selection;
 mod signature;
 mod survey;
 
+pub use against_hosts::Seen;
 pub use chain::{Chain, Newest};
 pub use filter::Filter;
 pub use finding::{Finding, NamedBy};
@@ -21,4 +24,4 @@ pub use kind::{Kind, standing};
 pub use proof::Proof;
 pub use selection::{Page, Selection, last_runs};
 pub use signature::{Key, Signer, Signers};
-pub use survey::{Seen, before, survey};
+pub use survey::{Sight, before, survey};

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::against_hosts::{Facts, HostFinding, Seen, compare};
 use super::finding::Finding;
 use super::signature::Signers;
-use crate::event::{Link, RunStatus};
+use crate::event::{Event, Link, RunStatus, changed};
 use crate::journal::{Integrity, JournalError, Pruned, Seal, SealLink, Store, Verification};
-use crate::vocab::{Digest, RunId};
+use crate::vocab::{Digest, HostName, RunId};
 
 /// What is known of the record of a run.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl Proof {
             if counts.contains(&record.seq) {
                 digests.insert(record.seq, record.digest.clone());
             }
-            if let crate::event::Event::RunsPruned { runs } = &record.event {
+            if let Event::RunsPruned { runs } = &record.event {
                 proof.pruned.extend(runs.iter().map(|pruned| pruned.run.clone()));
             }
         });
@@ -95,6 +96,45 @@ impl Proof {
             proof.findings.push(Finding::Unsealed { sealed: agreed, records });
         }
         proof
+    }
+
+    /// Adds what the logs of hosts say of it, which is read off its journal once more.
+    pub fn beside(&mut self, store: &Store, seen: &Seen) {
+        let wanted: BTreeSet<u64> = seen
+            .values()
+            .flatten()
+            .flat_map(|seen| &seen.stamps)
+            .filter(|stamp| stamp.run == self.run)
+            .map(|stamp| stamp.records)
+            .collect();
+        let mut digests = std::collections::BTreeMap::new();
+        let mut ended_at = None;
+        let verified = store.verify_with(&self.run, |record| {
+            if wanted.contains(&record.seq) {
+                digests.insert(record.seq, record.digest.clone());
+            }
+            if matches!(record.event, Event::Stopped { .. } | Event::Ended { .. }) {
+                ended_at = Some(record.seq);
+            }
+        });
+        // what cannot be read is told already
+        let Ok(Verification { state: Some(state), records, .. }) = verified else { return };
+        let digest_of = |seq: u64| digests.get(&seq).cloned();
+        let said = compare(&Facts::of(&state, records, ended_at, &digest_of), seen);
+        let unstamped = self.seals.last().map(|seal| seal.statement.unstamped.clone()).unwrap_or_default();
+        for (host, says) in said {
+            let known = unstamped.iter().find(|(name, _)| *name == host && matches!(says, HostFinding::NoStamp { .. }));
+            self.findings.push(match known {
+                Some((_, why)) => Finding::NotStamped { host, why: why.clone() },
+                None => Finding::Host { host, says },
+            });
+        }
+    }
+
+    /// The hosts that the run changed, by its journal.
+    pub fn changed_hosts(store: &Store, run: &RunId) -> BTreeSet<HostName> {
+        let state = store.verify(run).ok().and_then(|verified| verified.state);
+        state.map(|state| changed(&state).into_keys().collect()).unwrap_or_default()
     }
 
     /// A run that was pruned: its seals are what is left of it.

@@ -1,5 +1,6 @@
 //! All runs of a state dir, looked at one after the other, and then what they show of each other.
 
+use super::against_hosts::{Seen, missing};
 use super::chain::{Chain, Newest};
 use super::finding::Finding;
 use super::proof::Proof;
@@ -10,7 +11,7 @@ use crate::vocab::RunId;
 
 /// One thing that a survey comes upon.
 #[derive(Clone, Debug)]
-pub enum Seen {
+pub enum Sight {
     /// A run, and what it shows of itself.
     Run(Box<Proof>),
     /// What others show of a run, which may not be there.
@@ -19,27 +20,41 @@ pub enum Seen {
     PrunedLine(SealFault),
 }
 
-/// Looks at every run, newest first, then at those that were pruned, then at the chains through all. Memory grows with the
-/// number of runs only by what the chains need of each: a few hundred bytes.
-pub fn survey(store: &Store, signers: &Signers, mut tell: impl FnMut(Seen)) -> Result<(), JournalError> {
+/// Looks at every run, newest first, then at those that were pruned, then at the chains through all; beside what `hosts`
+/// said, where they were asked, of the runs of this admin host. Memory grows with the number of runs only by what the chains
+/// need of each: a few hundred bytes.
+pub fn survey(
+    store: &Store,
+    signers: &Signers,
+    hosts: Option<(&str, &Seen)>,
+    mut tell: impl FnMut(Sight),
+) -> Result<(), JournalError> {
     let mut chain = Chain::default();
     for run in store.runs_newest_first()? {
-        let proof = Proof::of(store, &run, signers);
+        let mut proof = Proof::of(store, &run, signers);
         chain.add(&proof);
-        tell(Seen::Run(Box::new(proof)));
+        if let Some((_, seen)) = hosts {
+            proof.beside(store, seen);
+        }
+        tell(Sight::Run(Box::new(proof)));
     }
     for pruned in store.pruned()? {
         match pruned {
             Ok(pruned) => {
                 let proof = Proof::pruned(pruned, signers);
                 chain.add(&proof);
-                tell(Seen::Run(Box::new(proof)));
+                tell(Sight::Run(Box::new(proof)));
             }
-            Err(why) => tell(Seen::PrunedLine(why)),
+            Err(why) => tell(Sight::PrunedLine(why)),
         }
     }
     for (run, findings) in chain.findings(&Newest::of(store)?) {
-        tell(Seen::Shown(run, findings));
+        tell(Sight::Shown(run, findings));
+    }
+    if let Some((admin_host, seen)) = hosts {
+        for run in missing(admin_host, |run| chain.knows(run), seen) {
+            tell(Sight::Shown(run.run.clone(), vec![Finding::MissingByHosts(run)]));
+        }
     }
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! `runbook audit`: one file a subcommand.
 
 mod against_hosts;
+mod export;
 mod filter;
 mod list;
+mod part;
 mod prune;
+mod report;
 mod seal;
 mod show;
 mod verify;
@@ -27,9 +30,18 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Verify(verify::Args),
+    Report(report::Args),
+    Export(export::Args),
     Seal(seal::Args),
     Prune(prune::Args),
     Collect(collect::Args),
+}
+
+impl Args {
+    /// Whether rows are wanted.
+    pub(super) fn exports(&self) -> bool {
+        matches!(self.command, Command::Export(_))
+    }
 }
 
 pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
@@ -38,6 +50,10 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         return collect::collect(global, args);
     }
     let store = context::store_to_read(global)?;
+    // a table without rows has a head
+    if let Command::Export(args) = &args.command {
+        return export::export(global, store.as_ref(), args);
+    }
     let Some(store) = store else {
         let dir = context::state_dir(global)?;
         if dir.join("chain").exists() {
@@ -58,6 +74,8 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         Command::Verify(args) => verify::verify(global, &store, args),
         Command::Seal(args) => seal::seal_run(global, &store, args),
         Command::Prune(args) => prune::prune(global, args),
+        Command::Export(args) => export::export(global, Some(&store), args),
+        Command::Report(args) => report::report(global, &store, args),
         Command::Collect(args) => collect::collect(global, args),
     }
 }

@@ -17,7 +17,7 @@ use super::newest::{self, Newest};
 use super::reader::{self, Replay, Verification};
 use super::record::Record;
 use super::writer::Journal;
-use crate::event::{Link, Opened};
+use crate::event::{Event, Link, Opened};
 use crate::vocab::{Digest, RunId};
 
 /// Where a run's folder is before its first record is on the disk: below the folder of runs, which may be on a file
@@ -219,6 +219,12 @@ impl Store {
     /// Reads a large output of a run whole.
     pub fn output(&self, run: &RunId, digest: &Digest) -> Result<Vec<u8>, FileFault> {
         attachment::read(&Folder::new(self.folder(run)).outputs(), digest)
+    }
+
+    /// Puts the large outputs of an event of a run back whole. Gives those that could not be, each by its file's name in
+    /// the run's folder; of them the event keeps the ends.
+    pub fn put_back(&self, run: &RunId, event: &mut Event) -> Vec<(String, FileFault)> {
+        attachment::put_back(&Folder::new(self.folder(run)), event)
     }
 
     /// The ids of all runs, newest first by the clock at their start.

@@ -3,27 +3,15 @@
 use std::fmt::Write as _;
 
 use super::document::{Block, Document, Inline, Slugs, To, slug};
-use crate::vocab::neutral::neutralise;
-
-const STYLE: &str = include_str!("style.css");
-
-/// Nothing is loaded, nothing runs, nothing is sent: whatever a text may hold.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+use crate::vocab::html::{head, line as escape, lines as preformatted};
 
 /// The page as HTML.
 pub fn render(document: &Document) -> String {
-    let mut page = Page { out: String::with_capacity(16 << 10), slugs: Slugs::default() };
+    let about = document.above.as_ref().map(|(_, above)| format!(" – {above}")).unwrap_or_default();
+    let mut out = head(&format!("{}{about}", document.title), "");
+    out.reserve(16 << 10);
+    let mut page = Page { out, slugs: Slugs::default() };
     let title = escape(&document.title);
-    let about = document.above.as_ref().map(|(_, above)| format!(" – {}", escape(above))).unwrap_or_default();
-    let _ = write!(
-        page.out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}{about}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#content\">Skip to the content</a>\n"
-    );
     if let Some((above, name)) = &document.above {
         let _ = write!(
             page.out,
@@ -203,30 +191,4 @@ fn address(to: &To) -> String {
         To::Page(page, Some(section)) => format!("{}.html#{}", page.file, slug(section)),
         To::Address(address) => address.clone(),
     }
-}
-
-/// A text on one line, for content and for attributes.
-fn escape(text: &str) -> String {
-    entities(&neutralise(text).replace(['\n', '\t'], " "))
-}
-
-/// A text that keeps its lines. A newline right behind `<pre>` would be dropped.
-fn preformatted(text: &str) -> String {
-    let text = entities(neutralise(text).trim_end_matches('\n'));
-    if text.starts_with('\n') { format!("\n{text}") } else { text }
-}
-
-fn entities(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -94,6 +94,11 @@ impl Line {
         self.spans.iter().map(|(_, text)| width(text)).sum()
     }
 
+    /// Its pieces with their roles, made harmless for a terminal.
+    pub fn spans(&self) -> impl Iterator<Item = (Role, &str)> {
+        self.spans.iter().map(|(role, text)| (*role, text.as_str()))
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()

@@ -36,6 +36,16 @@ impl Cell {
         Self { role: Role::Text, text: text.into(), number: true }
     }
 
+    /// What it is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Its text, as it came.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     fn line(&self) -> Line {
         Line::new().with(self.role, &self.text)
     }
@@ -86,6 +96,23 @@ impl Table {
     /// Adds a row that ends early, in a note written across the columns it lacks.
     pub fn noted(&mut self, cells: Vec<Cell>, note: Cell) {
         self.rows.push(Row { cells, note: Some(note) });
+    }
+
+    /// The names of its columns.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Its rows: the cells of each, and what is said in place of those that are missing.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = (&[Cell], Option<&Cell>)> {
+        self.rows.iter().map(|row| (row.cells.as_slice(), row.note.as_ref()))
+    }
+
+    /// Whether a column holds nothing but numbers: it is aligned to the right.
+    pub fn is_numeric(&self, column: usize) -> bool {
+        let mut cells =
+            self.rows.iter().filter_map(|row| row.cells.get(column)).filter(|cell| cell.text != "-").peekable();
+        cells.peek().is_some() && cells.all(|cell| cell.number)
     }
 
     /// Whether it has no rows.
@@ -140,12 +167,6 @@ impl Table {
             out.push('\n');
         }
         out
-    }
-
-    fn is_numeric(&self, column: usize) -> bool {
-        let mut cells =
-            self.rows.iter().filter_map(|row| row.cells.get(column)).filter(|cell| cell.text != "-").peekable();
-        cells.peek().is_some() && cells.all(|cell| cell.number)
     }
 
     /// The width of each column: that of its content, the widest ones narrowed until the whole fits into `most`.

@@ -147,7 +147,7 @@ fn list(story: &Story, steps: &[&StepEntry], columns: Option<usize>, styles: &St
 }
 
 /// The hosts of a step by what became of them, in the order of the plan.
-fn groups<'a>(story: &Story, step: &'a StepEntry) -> Vec<(Fate, Vec<&'a HostName>)> {
+pub fn groups<'a>(story: &Story, step: &'a StepEntry) -> Vec<(Fate, Vec<&'a HostName>)> {
     let mut groups: Vec<(Fate, Vec<&HostName>)> = Vec::new();
     for host in &step.hosts {
         let fate = story.fate(&StepHost::new(step.id.clone(), host.clone()));

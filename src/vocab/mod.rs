@@ -10,6 +10,7 @@ pub mod duration;
 pub mod fold;
 pub mod glob;
 pub mod holder;
+pub mod html;
 pub mod ids;
 pub mod location;
 pub mod masking;

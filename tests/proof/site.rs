@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use runbook::audit::{Finding, Key, Proof, Seen, Signers, survey};
+use runbook::audit::{Finding, Key, Proof, Sight, Signers, survey};
 use runbook::event::{
     ActionEnd, ActionKind, Event, HostEntry, Opened, OperatorEntry, Outcome, Output, Resumed, StepEntry,
 };
@@ -213,13 +213,13 @@ impl Site {
     pub(crate) fn faults_by(&self, signers: &Signers) -> Faults {
         let mut faults = Vec::new();
         let name = |run: &RunId| run.as_str().trim_end_matches(|_| false)[24..].to_owned();
-        survey(&self.store, signers, |seen| match seen {
-            Seen::Run(proof) => {
+        survey(&self.store, signers, None, |seen| match seen {
+            Sight::Run(proof) => {
                 let found = proof.findings.iter().filter(|found| found.is_fault());
                 faults.extend(found.map(|found| (name(&proof.run), found.word())));
             }
-            Seen::Shown(run, found) => faults.extend(found.iter().map(|found| (name(&run), found.word()))),
-            Seen::PrunedLine(_) => faults.push(("pruned.jsonl".to_owned(), "broken")),
+            Sight::Shown(run, found) => faults.extend(found.iter().map(|found| (name(&run), found.word()))),
+            Sight::PrunedLine(_) => faults.push(("pruned.jsonl".to_owned(), "broken")),
         })
         .unwrap();
         faults
@@ -228,8 +228,8 @@ impl Site {
     /// Every way a signature was found, by run.
     pub(crate) fn signed(&self, signers: &Signers) -> Vec<String> {
         let mut said = Vec::new();
-        survey(&self.store, signers, |seen| {
-            if let Seen::Run(proof) = seen {
+        survey(&self.store, signers, None, |seen| {
+            if let Sight::Run(proof) = seen {
                 said.extend(proof.findings.iter().filter_map(|found| match found {
                     Finding::Signed { signer, .. } => Some(signer.to_string()),
                     _ => None,

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::super::app::{Format, Global};
+use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::resume::find;
-use super::super::{exit, identity, seal, view};
+use super::super::{conduct, exit, identity, seal, view};
+use super::against_hosts;
 use super::filter::FilterArgs;
-use crate::audit::{Finding, Proof, Seen, Signer, Signers, survey};
+use crate::audit::{Finding, Proof, Seen, Sight, Signer, Signers, survey};
 use crate::journal::Store;
 use crate::report::words::count;
 use crate::report::{Role, Styles};
-use crate::vocab::RunId;
 use crate::vocab::neutral::one_line;
+use crate::vocab::{HostName, RunId};
 
 /// Verify that records are whole: every byte, the seals, who signed them, that no run is missing
 ///
@@ -25,6 +27,7 @@ Examples:
   runbook audit verify                         the latest run
   runbook audit verify 20261122T0315
   runbook audit verify --all                   every run, and the chains through them
+  runbook audit verify --all --against-hosts   also beside the hosts' own logs
   runbook audit verify --all --quiet           only what is wrong, for cron
   runbook audit verify --all --signers /etc/runbook/allowed_signers --require-signatures")]
 pub(super) struct Args {
@@ -34,6 +37,9 @@ pub(super) struct Args {
     /// Every run, and whether one is missing
     #[arg(long)]
     all: bool,
+    /// Compare with the stamps that runs left in the logs of the hosts they changed: asks the hosts
+    #[arg(long)]
+    against_hosts: bool,
     /// An unsigned run is a fault
     #[arg(long)]
     require_signatures: bool,
@@ -64,31 +70,55 @@ pub(super) fn verify(global: &Global, store: &Store, args: &Args) -> Result<u8, 
     let styles = view::stdout_styles(global);
     let mut teller = Teller { global, args, styles, documents: Vec::new(), tally: BTreeMap::new(), runs: 0, faults: 0 };
     if args.all {
-        survey(store, &signers, |seen| match seen {
-            Seen::Run(proof) => teller.tell(&proof),
-            Seen::Shown(run, findings) => teller.tell_of(&run, &findings),
-            Seen::PrunedLine(why) => teller.fault(None, "broken", &format!("pruned.jsonl: a line is broken: {why}")),
+        let seen = args.against_hosts.then(|| ask(global, None, store)).transpose()?;
+        let admin_host = identity::admin_host();
+        survey(store, &signers, seen.as_ref().map(|seen| (admin_host.as_str(), seen)), |sight| match sight {
+            Sight::Run(proof) => teller.tell(&proof),
+            Sight::Shown(run, findings) => teller.tell_of(&run, &findings),
+            Sight::PrunedLine(why) => teller.fault(None, "broken", &format!("pruned.jsonl: a line is broken: {why}")),
         })?;
     } else if args.run.is_none() && !args.filter.is_empty() {
         let filter = args.filter.filter(global)?;
         for indexed in store.index()?.iter().filter(|indexed| filter.takes(indexed)) {
-            teller.tell(&Proof::of(store, &indexed.run, &signers));
+            one(global, store, &indexed.run, &signers, &mut teller)?;
         }
     } else {
         let run = find(store, args.run.as_deref().unwrap_or("latest"))?;
-        one(store, &run, &signers, &mut teller)?;
+        one(global, store, &run, &signers, &mut teller)?;
     }
     teller.end(store, &signers)
 }
 
 /// One run, and whether the one that it names is there.
-fn one(store: &Store, run: &RunId, signers: &Signers, teller: &mut Teller<'_>) -> Result<(), CliError> {
-    let proof = Proof::of(store, run, signers);
+fn one(
+    global: &Global,
+    store: &Store,
+    run: &RunId,
+    signers: &Signers,
+    teller: &mut Teller<'_>,
+) -> Result<(), CliError> {
+    let mut proof = Proof::of(store, run, signers);
+    if teller.args.against_hosts {
+        proof.beside(store, &ask(global, Some(run), store)?);
+    }
     teller.tell(&proof);
     if let Some(link) = &proof.link {
         teller.tell_of(&link.run, &crate::audit::before(store, run, link)?);
     }
     Ok(())
+}
+
+/// Asks hosts for their stamps: those that a run changed, or all of the inventory.
+fn ask(global: &Global, run: Option<&RunId>, store: &Store) -> Result<Seen, CliError> {
+    let inventory = Context::open(global)?.inventory;
+    let hosts = match run {
+        Some(run) => Proof::changed_hosts(store, run),
+        None => {
+            let all = inventory.select("all").map_err(CliError::usage)?;
+            all.into_iter().chain([HostName::here()]).collect()
+        }
+    };
+    Ok(conduct::runtime()?.block_on(against_hosts::ask(&inventory, hosts, run)))
 }
 
 impl Teller<'_> {

@@ -1,0 +1,110 @@
+//! `runbook audit report`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+
+use super::super::app::{Format, Global};
+use super::super::error::CliError;
+use super::super::resume::find;
+use super::super::{exit, identity, view};
+use super::filter::FilterArgs;
+use crate::audit::page::{Made, Period, Proof, Run, Seen};
+use crate::journal::{Integrity, Store};
+use crate::report::{Sink, Story};
+use crate::vocab::neutral::neutralise;
+use crate::vocab::{Clock as _, SystemClock};
+
+/// Write a run, or the runs of a period, as a page for a browser or a printer
+///
+/// The page stands for itself: one file, no script, nothing loaded. Of a run it holds everything, from who and why to what each
+/// command wrote, with a timeline; of many runs (any filter in place of RUN) what they came to, by runbook, operator and day, with
+/// everything that went wrong or was overridden.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  runbook audit report latest --out run.html
+  runbook audit report 20261122T0315 > run.html
+  runbook audit report --since 30d --out november.html
+  runbook audit report --runbook restart-jobs --override --since 2026-01-01 --out overrides.html")]
+pub(super) struct Args {
+    /// The run: its id, a unique beginning of it, or `latest` (also without this and without a filter)
+    run: Option<String>,
+    /// Write the page here, whole or not at all, over what is there; without it, it goes to stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+pub(super) fn report(global: &Global, store: &Store, args: &Args) -> Result<u8, CliError> {
+    if global.format == Format::Json {
+        return Err(CliError::usage("a report is a page, and has no JSON")
+            .hint("data: `audit show` or `audit list` with `--format json`"));
+    }
+    let filter = args.filter.filter(global)?;
+    if args.run.is_some() && !filter.is_empty() {
+        return Err(CliError::usage("a report is of one run, or of all that a filter takes")
+            .hint("leave out the run, or the flags that choose runs"));
+    }
+    let made = Made {
+        at: SystemClock.now(),
+        admin_host: identity::admin_host(),
+        store: store.path().display().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        zone: TimeZone::system(),
+    };
+    let (page, code) = if filter.is_empty() {
+        of_run(store, args.run.as_deref().unwrap_or("latest"), &made)?
+    } else {
+        let asked = [("Which".to_owned(), args.filter.words(&filter).join(" "))];
+        let mut runs = store.index()?;
+        runs.retain(|indexed| filter.takes(indexed));
+        let seen: Vec<Seen> = runs
+            .into_iter()
+            .map(|indexed| Seen { proof: Proof::of_chain(&store.verify(&indexed.run)), indexed })
+            .collect();
+        let code = if seen.iter().all(|seen| seen.proof.ok) { exit::OK } else { exit::JOURNAL };
+        (Period { runs: &seen, asked: &asked, made: &made }.page(), code)
+    };
+    match &args.out {
+        Some(path) => {
+            put(path, &page)?;
+            let shown = neutralise(&path.display().to_string());
+            Sink::stderr().write(&format!("wrote {shown} ({} KB)\n", page.len().div_ceil(1024)));
+        }
+        None => view::data().sink().write(&page),
+    }
+    Ok(code)
+}
+
+fn of_run(store: &Store, wanted: &str, made: &Made) -> Result<(String, u8), CliError> {
+    let id = find(store, wanted)?;
+    let replay = store.read(&id)?;
+    let proof = Proof::of_chain(&store.verify(&id));
+    let running = matches!(replay.integrity, Integrity::Unfinished { running: true });
+    let story = Story::from_records(replay.records.into_iter().map(|record| (record.at, record.event)));
+    let whole = |digest: &crate::vocab::Digest| store.output(&id, digest);
+    let page = Run { story: &story, running, proof: &proof, whole: &whole, made }.page();
+    Ok((page, if proof.ok { exit::OK } else { exit::JOURNAL }))
+}
+
+/// Writes a file whole or not at all.
+fn put(path: &Path, text: &str) -> Result<(), CliError> {
+    let failed = |error: &std::io::Error| {
+        CliError::new(exit::FAILED, format!("{}: {error}", path.display())).hint("no page was written")
+    };
+    let Some(name) = path.file_name() else {
+        return Err(CliError::usage(format!("--out: {} is not the name of a file", path.display())));
+    };
+    let mut new = std::ffi::OsString::from(".");
+    new.push(name);
+    new.push(".new");
+    let new = path.with_file_name(new);
+    fs::write(&new, text).and_then(|()| fs::rename(&new, path)).map_err(|error| {
+        // it may not be there at all
+        let _ = fs::remove_file(&new);
+        failed(&error)
+    })
+}
