@@ -5,10 +5,12 @@ use crate::support::{Crash, Program};
 const BOOK: &str = "title: Local\nhosts: here\nsteps:\n  - { id: a, run: echo a }\n  - { id: b, run: echo b }\n";
 
 /// The lines of the only journal, and what stands behind the last newline. Before its first record is synced its folder
-/// has another name.
+/// is among the drafts.
 fn lines(program: &Program) -> (usize, usize) {
-    let mut folders = std::fs::read_dir(program.state().join("runs")).unwrap();
-    let text = std::fs::read_to_string(folders.next().unwrap().unwrap().path().join("journal.jsonl")).unwrap();
+    let runs = program.state().join("runs");
+    let folders = [runs.join(".drafts"), runs].into_iter().flat_map(|place| std::fs::read_dir(place).unwrap());
+    let mut journals = folders.map(|folder| folder.unwrap().path().join("journal.jsonl"));
+    let text = std::fs::read_to_string(journals.find(|path| path.exists()).unwrap()).unwrap();
     let whole = text.rfind('\n').map_or(0, |at| at + 1);
     (text[..whole].lines().count(), text.len() - whole)
 }

@@ -100,7 +100,7 @@ fn a_crash_at_the_start_leaves_the_chain_whole() {
     let site = Site::with_runs(2);
     // the run is named as the newest before its folder gets its place: there it crashed
     drop(site.begin(3));
-    let draft = site.store.folder(&id(3)).with_file_name(format!(".new-{}", id(3)));
+    let draft = site.store.path().join("runs/.drafts").join(id(3).as_str());
     fs::rename(site.store.folder(&id(3)), draft).unwrap();
     assert_eq!(site.faults(), []);
     site.run(4, "later");

@@ -146,7 +146,9 @@ pub(super) struct Near {
 impl Near {
     /// Now, in the local time zone.
     pub(super) fn here() -> Self {
-        Self { now: SystemClock.now(), zone: TimeZone::system() }
+        // to the second: an age is said again as a time, in the command for the next page
+        let now = SystemClock.now();
+        Self { now: Timestamp::from_second(now.as_second()).unwrap_or(now), zone: TimeZone::system() }
     }
 
     /// The time that was given with `flag`; a date alone is its beginning.
