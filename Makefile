@@ -4,7 +4,7 @@
 
 # what the tests and the lab need beyond Rust; nothing is installed that is there
 NEEDS := openssh-server openssh-client sudo perl procps util-linux bsdutils hostname busybox curl gcc g++ libc6-dev \
-	gearman-server gearman-job-server libgearman-client-perl memcached libcache-memcached-perl \
+	gearman-server gearman-job-server rsyslog libgearman-client-perl memcached libcache-memcached-perl \
 	mariadb-server libtheschwartz-perl postfix postfix-mysql postfix-pcre python3-venv \
 	mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl php-apcu php-curl openssl
 

@@ -59,6 +59,8 @@ mod schwartz;
 mod secrets;
 #[path = "fleet/ses.rs"]
 mod ses;
+#[path = "fleet/stamps.rs"]
+mod stamps;
 #[path = "fleet/state.rs"]
 mod state;
 #[path = "fleet/steps.rs"]

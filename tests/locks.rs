@@ -126,7 +126,7 @@ async fn stretch_of(
         Recorder::new(state, Box::new(writer), Arc::new(SystemClock), Vec::new(), Masker::new(std::iter::empty()));
     let options = Options { operator: "anna".to_owned(), yes: true, ..options };
     let crew = Crew { plan, fleet, operator: &Nobody, recorder: &recorder, interrupt, options: &options, run };
-    perform(crew).await.unwrap()
+    perform(crew).await.unwrap().ending
 }
 
 async fn once(text: &str, fleet: &Scripted, options: Options) -> (Ending, MemoryLog) {

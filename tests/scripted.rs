@@ -23,6 +23,8 @@ mod person;
 mod random;
 #[path = "scripted/runs.rs"]
 mod runs;
+#[path = "scripted/stamps.rs"]
+mod stamps;
 #[path = "scripted/tale.rs"]
 mod tale;
 #[path = "scripted/world.rs"]

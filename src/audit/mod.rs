@@ -4,11 +4,21 @@
 //! beside what their hosts and their operators' keys say. Apart from `report`, which shows what it is given and knows no
 //! journal.
 
+pub mod against_hosts;
+mod chain;
 mod filter;
+mod finding;
 mod kind;
 pub mod page;
+mod proof;
 mod signature;
+mod survey;
 
+pub use against_hosts::Seen;
+pub use chain::{Chain, Newest};
 pub use filter::Filter;
+pub use finding::{Finding, NamedBy};
 pub use kind::{Kind, standing};
+pub use proof::Proof;
 pub use signature::{Key, Signer, Signers};
+pub use survey::{Sight, before, survey};

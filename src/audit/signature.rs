@@ -71,9 +71,12 @@ impl Key {
             Self::File(path) => sign_with(path, message),
             Self::Agent(line) => {
                 let path = folder.join("signer.pub");
-                std::fs::write(&path, format!("{line}\n"))
+                let signed = std::fs::write(&path, format!("{line}\n"))
                     .map_err(|error| format!("{}: {error}", path.display()))
-                    .and_then(|()| sign_with(&path, message))
+                    .and_then(|()| sign_with(&path, message));
+                // public, and made anew the next time
+                let _ = std::fs::remove_file(&path);
+                signed
             }
         };
         signed.map_or_else(Signature::Unsigned, Signature::Signed)
@@ -158,6 +161,20 @@ impl Signer {
         }
     }
 
+    /// The word for it, for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Allowed { .. } => "signed",
+            Self::Unasked { .. } => "signed-by-unknown",
+            Self::Nobody(_) => "unsigned",
+            Self::Another { .. } => "signed-by-another",
+            Self::NotThen { .. } => "signer-not-valid-then",
+            Self::Unknown { .. } => "signer-not-allowed",
+            Self::Wrong { .. } => "signature-wrong",
+            Self::Untold { .. } => "signature-unread",
+        }
+    }
+
     /// Whether somebody signed who may.
     pub fn is_signed(&self) -> bool {
         matches!(self, Self::Allowed { .. } | Self::Unasked { .. })
@@ -169,7 +186,7 @@ impl fmt::Display for Signer {
         match self {
             Self::Allowed { principal, key } => write!(f, "signed by {principal} ({key})"),
             Self::Unasked { key } => {
-                write!(f, "signed with {key}; there is no file of allowed signers to say whose it is")
+                write!(f, "signed with {key}, which nobody says whose it is")
             }
             Self::Nobody(why) => write!(f, "unsigned ({why})"),
             Self::Another { principals, key } => {
@@ -190,15 +207,20 @@ pub struct Signers {
     allowed: Option<PathBuf>,
     /// The file's text.
     text: String,
-    /// Where a signature is put for `ssh-keygen` to read.
-    folder: tempfile::TempDir,
+    /// Where a signature is put for `ssh-keygen` to read; none: signatures are not looked at.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Signers {
     /// By the file of allowed signers, if there is one.
     pub fn new(allowed: Option<PathBuf>) -> io::Result<Self> {
         let text = allowed.as_ref().map(std::fs::read_to_string).transpose()?.unwrap_or_default();
-        Ok(Self { allowed, text, folder: tempfile::tempdir()? })
+        Ok(Self { allowed, text, folder: Some(tempfile::tempdir()?) })
+    }
+
+    /// For a look at seals that does not ask who signed them.
+    pub fn unasked() -> Self {
+        Self { allowed: None, text: String::new(), folder: None }
     }
 
     /// Whether there is a file of allowed signers.
@@ -218,7 +240,8 @@ impl Signers {
         let Some(blob) = key_of(base64) else {
             return Ok(Signer::Wrong { why: "it is no ssh signature".to_owned() });
         };
-        let file = self.folder.path().join("signature");
+        let folder = self.folder.as_ref().ok_or("nobody asked")?;
+        let file = folder.path().join("signature");
         let lines: Vec<String> =
             base64.as_bytes().chunks(70).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
         std::fs::write(&file, format!("{BEGIN}\n{}\n{END}\n", lines.join("\n")))
@@ -233,22 +256,27 @@ impl Signers {
             }
             run(&mut keygen, &seal.message, SIGNING).map_err(|error| format!("ssh-keygen: {error}"))
         };
+        let then = format!("verify-time={}", seal.statement.at.strftime("%Y%m%d%H%M%SZ"));
+        let operator = &seal.statement.operator;
+        // as a rule the operator's name is the signer's: then this is all
+        if self.allowed.is_some() {
+            let verified = keygen("verify", &["-I", operator, "-O", &then])?;
+            if verified.status.success() {
+                return Ok(Signer::Allowed { principal: operator.clone(), key: key_in(&verified) });
+            }
+        }
         let checked = keygen("check-novalidate", &[])?;
         if !checked.status.success() {
             return Ok(Signer::Wrong { why: last_line(&checked.stderr) });
         }
-        // Good "runbook-audit" signature with ED25519 key SHA256:…
-        let said = String::from_utf8_lossy(&checked.stdout).into_owned();
-        let key = said.split_once(" signature with ").map_or("a key", |(_, key)| key.trim()).replace(" key ", " ");
+        let key = key_in(&checked);
         if self.allowed.is_none() {
             return Ok(Signer::Unasked { key });
         }
-        let then = format!("verify-time={}", seal.statement.at.strftime("%Y%m%d%H%M%SZ"));
         let found = keygen("find-principals", &["-O", &then])?;
         let principals: Vec<String> =
             String::from_utf8_lossy(&found.stdout).split([',', '\n']).map(str::trim).map(str::to_owned).collect();
         let principals: Vec<String> = principals.into_iter().filter(|name| !name.is_empty()).collect();
-        let operator = &seal.statement.operator;
         let own = principals
             .iter()
             .find(|name| name.as_str() == operator || name.split_once('@').is_some_and(|(local, _)| local == operator));
@@ -264,6 +292,12 @@ impl Signers {
         }
         Ok(if self.text.contains(&blob) { Signer::NotThen { key } } else { Signer::Unknown { key } })
     }
+}
+
+/// The key that `ssh-keygen` names: `Good "runbook-audit" signature for mark with ED25519 key SHA256:…`.
+fn key_in(said: &Output) -> String {
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    said.rsplit_once(" with ").map_or("a key", |(_, key)| key.trim()).replace(" key ", " ")
 }
 
 /// The public key in a signature, as a file of allowed signers has it: behind the magic and a version it is the first

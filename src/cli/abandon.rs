@@ -3,7 +3,7 @@
 use super::app::Global;
 use super::error::CliError;
 use super::resume::{find, resumable, sound};
-use super::{collect, context, exit, identity};
+use super::{collect, context, exit, identity, seal};
 use crate::event::Event;
 use crate::journal::EventLog as _;
 use crate::vocab::{Clock as _, SystemClock};
@@ -34,8 +34,10 @@ pub(super) fn abandon(global: &Global, args: &Args) -> Result<u8, CliError> {
     let (past, mut journal) = store.reopen(&id)?;
     sound(&past, &id)?;
     resumable(&past, &id)?;
+    let name = operator.name.clone();
     journal.append(SystemClock.now(), Event::Abandoned { reason: args.reason.clone(), operator })?;
     let out = crate::report::Sink::stderr();
+    let sealed = seal::seal_journal(global, &store, &id, &journal, &name)?;
     out.write(&format!("the run {id} of {} is abandoned\n", past.state.opened.runbook));
     let doubt: Vec<String> = past.state.in_doubt().iter().map(ToString::to_string).collect();
     if !doubt.is_empty() {
@@ -46,5 +48,6 @@ pub(super) fn abandon(global: &Global, args: &Args) -> Result<u8, CliError> {
             "what its actions left on their hosts is not removed by itself: `runbook audit collect {id} --remove`\n"
         ));
     }
+    out.write(&format!("{sealed}\n"));
     Ok(exit::OK)
 }

@@ -35,6 +35,13 @@ pub(super) struct Global {
     /// Where runs are kept; without it `/var/lib/runbook` for root, `$XDG_STATE_HOME/runbook` for others
     #[arg(long, value_name = "DIR", env = "RUNBOOK_STATE_DIR", global = true)]
     pub(super) state_dir: Option<PathBuf>,
+    /// Sign records with this ssh key: a private one, or a public one that the ssh agent has; `none` signs nothing. Without
+    /// it, the agent's first key signs
+    #[arg(long, value_name = "FILE", env = "RUNBOOK_SIGN_KEY", global = true)]
+    pub(super) sign_key: Option<String>,
+    /// Whose signatures count: a file as ssh's own `allowed_signers`; without it, the book's `allowed_signers`, if there is one
+    #[arg(long, value_name = "FILE", env = "RUNBOOK_SIGNERS", global = true)]
+    pub(super) signers: Option<PathBuf>,
     /// How to print: text for people; json, one document for a query, one event a line for a run
     #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
     pub(super) format: Format,

@@ -1,8 +1,11 @@
 //! `runbook audit`: one file a subcommand.
 
+mod against_hosts;
 mod filter;
 mod list;
+mod prune;
 mod report;
+mod seal;
 mod show;
 mod verify;
 
@@ -26,6 +29,8 @@ enum Command {
     Show(show::Args),
     Verify(verify::Args),
     Report(report::Args),
+    Seal(seal::Args),
+    Prune(prune::Args),
     Collect(collect::Args),
 }
 
@@ -37,6 +42,11 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
     let store = context::store_to_read(global)?;
     let Some(store) = store else {
         let dir = context::state_dir(global)?;
+        if dir.join("chain").exists() {
+            let gone = format!("the runs of {} are gone: what is left there says that there were some", dir.display());
+            return Err(CliError::new(exit::JOURNAL, gone)
+                .hint("find out who removed them; the hosts' own logs have their stamps"));
+        }
         if global.format == Format::Json {
             view::data().sink().write("[]\n");
         } else {
@@ -49,6 +59,8 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         Command::Show(args) => show::show(global, &store, args),
         Command::Verify(args) => verify::verify(global, &store, args),
         Command::Report(args) => report::report(global, &store, args),
+        Command::Seal(args) => seal::seal_run(global, &store, args),
+        Command::Prune(args) => prune::prune(global, args),
         Command::Collect(args) => collect::collect(global, args),
     }
 }

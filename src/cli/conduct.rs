@@ -8,20 +8,22 @@ use super::app::{Format, Global};
 use super::context::control_dir;
 use super::error::CliError;
 use super::outline;
+use super::seal::{self, Extent, Stamped};
 use super::signals;
 use super::terminal::Terminal;
 use super::view::View;
 use crate::engine::{Crew, Interrupt, Options, RecordError, Recorder, perform};
 use crate::event::{Event, Observer, RunState, StepEntry};
-use crate::journal::{EventLog, Journal, Replay};
+use crate::journal::{EventLog, Journal, Replay, Store};
 use crate::plan::Plan;
-use crate::report::{Closing, Keeper, Story};
+use crate::report::{Closing, Keeper, Role, Story};
 use crate::transport::{Fleet, Settings};
 use crate::vocab::{Clock, HostName, StepHost, SystemClock};
 
 /// A run whose journal is open.
 pub(super) struct Conduct<'a> {
     pub(super) global: &'a Global,
+    pub(super) store: &'a Store,
     pub(super) plan: &'a Plan,
     pub(super) options: &'a Options,
     pub(super) journal: Journal,
@@ -107,10 +109,19 @@ impl Conduct<'_> {
         if let Some(live) = &view.live {
             live.finish();
         }
+        // a journal that could not be written is not sealed: it has no end yet
+        let sealed = result.as_ref().ok().map(|performed| {
+            let (records, head) = runtime.block_on(recorder.head());
+            let first = self.past.records.first().map_or_else(|| head.clone(), |record| record.digest.clone());
+            let state = runtime.block_on(recorder.state(RunState::clone));
+            let stamped = Stamped { hosts: performed.stamped.clone(), not: performed.unstamped.clone() };
+            let extent = Extent { records, head, first };
+            seal::seal(self.global, self.store, &state, extent, &recorder.masker().mask(&options.operator), stamped)
+        });
         let story = keeper.story();
         let lost = matches!(&result, Err(RecordError::Journal(error)) if error.is_lost());
         let (exit, why, error) = match result {
-            Ok(ending) => (ending.exit(), last_word(&story), None),
+            Ok(performed) => (performed.ending.exit(), last_word(&story), None),
             Err(error) => {
                 let mut error = CliError::from(error);
                 let unrecorded = runtime.block_on(recorder.unrecorded());
@@ -123,6 +134,10 @@ impl Conduct<'_> {
                 .program(program(self.global))
                 .lost(lost);
             view.prose.write(&format!("\n{}", closing.shown(&story, exit, &why)));
+            if let Some(sealed) = sealed {
+                let sealed = crate::vocab::neutral::one_line(&sealed);
+                view.prose.write(&format!("{}\n", view.styles.paint(Role::Dim, &sealed)));
+            }
         }
         // a blocking prompt may still hold a thread; nothing of the run is left to wait for
         runtime.shutdown_background();

@@ -1,21 +1,19 @@
 //! `runbook locks`
 
-use std::collections::BTreeMap;
-
 use jiff::tz::TimeZone;
 
 use super::app::{Format, Global};
 use super::context::{self, Context};
 use super::error::CliError;
-use super::{conduct, exit, identity, run, terminal, view};
-use crate::event::{Event, HostEntry, Opened};
+use super::{conduct, exit, identity, seal, view, without_runbook};
+use crate::event::{Event, HostEntry};
 use crate::journal::EventLog as _;
 use crate::model::Target;
 use crate::report::table::Cell;
 use crate::report::{Role, Table};
 use crate::transport::{Fault, Inspect as _, Operate as _};
 use crate::vocab::neutral::one_line;
-use crate::vocab::{Clock as _, Digest, Holder, HostName, RunId, SystemClock};
+use crate::vocab::{Clock as _, Holder, HostName, SystemClock};
 
 /// Show which run holds the lock of which host; or break one
 ///
@@ -149,36 +147,18 @@ fn break_lock(global: &Global, args: &BreakArgs) -> Result<u8, CliError> {
         return Ok(exit::OK);
     };
     out.write(&format!("the lock of {} is held by {}\n", target.name, holder.words()));
-    agreed(args.yes)?;
+    let help = "y breaks it; the run that holds it does nothing more there";
+    without_runbook::agreed(args.yes, "Break it?", help, "the lock stands")?;
 
     let admin_host = identity::admin_host();
     let by = format!("{} on {admin_host}", operator.name);
-    let now = SystemClock.now();
-    let opened = Opened {
-        run: RunId::new(now, run::random()?),
-        runbook: BREAKING.to_owned(),
-        title: format!("Break the lock of {}", target.name),
-        changes: false,
-        operator,
-        admin_host,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        book: run::absolute(&context.source.book().dir),
-        inventories: context.inventories.iter().map(|file| run::absolute(file)).collect(),
-        plan: Digest::of(b""),
-        params: BTreeMap::new(),
-        limit: None,
-        reason: Some(reason.to_owned()),
-        emergency: false,
-        hosts: vec![HostEntry {
-            name: target.name.clone(),
-            address: target.address.clone(),
-            user: target.user.clone(),
-        }],
-        steps: Vec::new(),
-        texts: Vec::new(),
-        link: None,
-    };
-    let mut journal = context::store(global)?.create(now, opened, &[])?;
+    let host = HostEntry { name: target.name.clone(), address: target.address.clone(), user: target.user.clone() };
+    let title = format!("Break the lock of {}", target.name);
+    let book = &context.source.book().dir;
+    let opened = without_runbook::opened(BREAKING, title, operator, reason, Some(book), vec![host])?;
+    let store = context::store(global)?;
+    let (run, name) = (opened.run.clone(), opened.operator.name.clone());
+    let mut journal = store.create(SystemClock.now(), opened, &[])?;
     let broken = runtime.block_on(fleet.break_lock(&target, &by, reason));
     let (exit, why) = match &broken {
         Ok(Some(holder)) => {
@@ -191,24 +171,7 @@ fn break_lock(global: &Global, args: &BreakArgs) -> Result<u8, CliError> {
         Err(fault) => (exit::FAILED, format!("the lock of {} may not be broken: {fault}", target.name)),
     };
     journal.append(SystemClock.now(), Event::Ended { exit, why: why.clone() })?;
-    out.write(&format!("{}\n", one_line(&why)));
+    let sealed = seal::seal_journal(global, &store, &run, &journal, &name)?;
+    out.write(&format!("{}\n{sealed}\n", one_line(&why)));
     Ok(exit)
-}
-
-/// Asks whether to break it, unless that was said beforehand.
-fn agreed(yes: bool) -> Result<(), CliError> {
-    if yes {
-        return Ok(());
-    }
-    if !terminal::is_there() {
-        return Err(CliError::new(exit::DECLINED, "there is no terminal to ask at: `--yes` agrees to it"));
-    }
-    let asked = inquire::Confirm::new("Break it?")
-        .with_default(false)
-        .with_help_message("y breaks it; the run that holds it does nothing more there")
-        .prompt();
-    match asked {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(CliError::new(exit::DECLINED, "declined; the lock stands")),
-    }
 }

@@ -28,11 +28,13 @@ mod resolve;
 mod resume;
 mod run;
 mod schema;
+mod seal;
 mod show;
 mod signals;
 mod terminal;
 mod test;
 mod view;
 mod wiki;
+mod without_runbook;
 
 pub use app::{App, main};

@@ -3,7 +3,7 @@
 use super::app::Global;
 use super::error::CliError;
 use super::resume::{find, resumable, sound};
-use super::{context, exit, identity};
+use super::{context, exit, identity, seal};
 use crate::event::Event;
 use crate::journal::EventLog as _;
 use crate::vocab::{Clock as _, StepHost, SystemClock};
@@ -62,11 +62,13 @@ pub(super) fn resolve(global: &Global, args: &Args) -> Result<u8, CliError> {
         });
     }
     let done = args.outcome == What::Done;
+    let name = operator.name.clone();
     let event = Event::Resolved { at: args.at.clone(), done, reason: args.reason.clone(), operator };
     journal.append(SystemClock.now(), event)?;
+    let sealed = seal::seal_journal(global, &store, &id, &journal, &name)?;
     let next = if done { "a resume evaluates only its checks" } else { "a resume runs it again" };
     crate::report::Sink::stderr().write(&format!(
-        "{} is settled: {next}\n  {} resume {id}\n",
+        "{} is settled: {next}\n  {} resume {id}\n{sealed}\n",
         args.at,
         super::conduct::program(global)
     ));

@@ -83,7 +83,7 @@ pub(super) fn resume(global: &Global, args: &Args) -> Result<u8, CliError> {
         steps: plan.step_entries(),
         texts: plan.text_entries(),
     }));
-    Conduct { global, plan: &plan, options: &options, journal, past, resumed: Some(resumed) }.run()
+    Conduct { global, store: &store, plan: &plan, options: &options, journal, past, resumed: Some(resumed) }.run()
 }
 
 /// A run by what was typed.

@@ -186,7 +186,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
     texts.extend(inventories.into_iter().map(|(entry, bytes)| (entry.digest, bytes)));
     let journal = store.create(now, opened, &texts)?;
     let past = store.read(journal.run())?;
-    Conduct { global, plan: &plan, options: &options, journal, past, resumed: None }.run()
+    Conduct { global, store: &store, plan: &plan, options: &options, journal, past, resumed: None }.run()
 }
 
 /// Loads a runbook by its name, or says what is wrong with it: all that `check` calls an error, so that a misspelt

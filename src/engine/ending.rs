@@ -1,5 +1,7 @@
 //! How a stretch of a run ends.
 
+use crate::vocab::HostName;
+
 /// How a stretch of a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
@@ -35,4 +37,15 @@ impl Ending {
             Self::Interrupted => 130,
         }
     }
+}
+
+/// What a stretch of a run came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Performed {
+    /// How it ended.
+    pub ending: Ending,
+    /// The hosts that the run has changed and whose syslog has its stamps, as far as they said so.
+    pub stamped: Vec<HostName>,
+    /// Those that it has changed and whose syslog has not, and why.
+    pub unstamped: Vec<(HostName, String)>,
 }

@@ -219,23 +219,27 @@ impl<'a> Locks<'a> {
         }
     }
 
-    /// Gives all locks back, and writes that down.
-    pub(super) async fn release(&self) -> Result<(), RecordError> {
-        let (hosts, not_told) = self.give_back().await;
-        if hosts.is_empty() && not_told.is_empty() {
-            return Ok(());
+    /// Gives all locks back, and writes that down. Gives the hosts that did not answer.
+    pub(super) async fn release(&self) -> Result<BTreeSet<HostName>, RecordError> {
+        let (hosts, failed) = self.give_back().await;
+        if hosts.is_empty() && failed.is_empty() {
+            return Ok(BTreeSet::new());
         }
-        self.crew.recorder.record(Event::LocksReleased { hosts, not_told }).await
+        let silent = failed.iter().filter(|(_, (kind, _))| *kind == FailureKind::Unreachable);
+        let silent = silent.map(|(host, _)| host.clone()).collect();
+        let not_told = failed.into_iter().map(|(host, (_, why))| Unlocked { host, why }).collect();
+        self.crew.recorder.record(Event::LocksReleased { hosts, not_told }).await?;
+        Ok(silent)
     }
 
-    async fn give_back(&self) -> (Vec<HostName>, Vec<Unlocked>) {
+    async fn give_back(&self) -> (Vec<HostName>, Vec<(HostName, (FailureKind, String))>) {
         let held = std::mem::take(&mut *self.held());
         let releases = held.into_keys().map(|host| async {
             let told = timeout(RELEASE, self.crew.fleet.unlock(self.crew.plan.host(&host), &self.claim.run)).await;
             let failed = match told {
                 Ok(Ok(())) => None,
-                Ok(Err(fault)) => Some(why(&fault).1),
-                Err(_) => Some("it did not answer in time".to_owned()),
+                Ok(Err(fault)) => Some(why(&fault)),
+                Err(_) => Some((FailureKind::Unreachable, "it did not answer in time".to_owned())),
             };
             (host, failed)
         });
@@ -243,7 +247,7 @@ impl<'a> Locks<'a> {
         for (host, failed) in futures_util::future::join_all(releases).await {
             match failed {
                 None => hosts.push(host),
-                Some(why) => not_told.push(Unlocked { host, why }),
+                Some(why) => not_told.push((host, why)),
             }
         }
         (hosts, not_told)

@@ -21,12 +21,13 @@ pub mod rehearse;
 pub mod resume;
 pub mod roll;
 pub mod scope;
+mod stamp;
 pub mod trouble;
 mod underway;
 pub mod warning;
 
 pub use ask::{Operator, Question, Response};
-pub use ending::Ending;
+pub use ending::{Ending, Performed};
 pub use interrupt::Interrupt;
 pub use options::Options;
 pub use perform::{Crew, perform};

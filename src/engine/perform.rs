@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::ask::{Operator, Question, Response};
 use super::check::Checking;
-use super::ending::Ending;
+use super::ending::{Ending, Performed};
 use super::interrupt::Interrupt;
 use super::locks::Locks;
 use super::look::Looker;
 use super::options::Options;
 use super::recorder::{RecordError, Recorder};
 use super::scope::RunScope;
+use super::stamp;
 use crate::event::{Answer, Event, Moment, Outcome, StepState};
 use crate::model::{Probe, Scope, Target};
 use crate::plan::{Plan, ScopeId};
@@ -53,9 +54,10 @@ impl From<RecordError> for Halt {
 /// A part of a run: it goes on, or it halts.
 pub type Flow<T = ()> = Result<T, Halt>;
 
-/// Performs a plan whose run was opened (or resumed) in the recorder. Gives how this stretch ended; `Err` when the
-/// journal could not be written, with nothing sent after that, and the end of the stretch in it if it takes that still.
-pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
+/// Performs a plan whose run was opened (or resumed) in the recorder. Gives how this stretch ended, and on which
+/// hosts its end was stamped; `Err` when the journal could not be written, with nothing sent after that, and the end of the
+/// stretch in it if it takes that still.
+pub async fn perform(crew: Crew<'_>) -> Result<Performed, RecordError> {
     let looker = Looker::new(crew.fleet, Some(crew.recorder), crew.options.parallel, crew.interrupt.stop());
     let scope = RunScope::new(crew.run.clone(), crew.options);
     let locks = Locks::new(&crew).await;
@@ -81,7 +83,7 @@ pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
             return Err(error);
         }
     };
-    released?;
+    let silent = released?;
     // doubt outlives whatever else ended the stretch
     let (doubt, untouched) = crew
         .recorder
@@ -100,12 +102,7 @@ pub async fn perform(crew: Crew<'_>) -> Result<Ending, RecordError> {
     };
     let exit = ending.exit();
     crew.recorder.record(if over { Event::Ended { exit, why } } else { Event::Stopped { exit, why } }).await?;
-    if ending == Ending::Done {
-        let hosts = crew.plan.changed_hosts();
-        let tidied = hosts.iter().map(|host| crew.fleet.tidy(crew.plan.host(host), &crew.run));
-        futures_util::future::join_all(tidied).await;
-    }
-    Ok(ending)
+    Ok(stamp::leave(&crew, ending, &silent).await)
 }
 
 /// A run in progress: what all its parts share.

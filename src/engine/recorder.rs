@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 
 use crate::event::{Event, IllegalEvent, Observer, Progress, RunState};
 use crate::journal::{EventLog, JournalError};
-use crate::vocab::{Clock, Masker, StepHost};
+use crate::vocab::{Clock, Digest, Masker, StepHost};
 
 /// Why an event could not be recorded. Either way the run must not go on.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,11 @@ impl Recorder {
     /// What ended and could not be written down: people must be told, for the journal cannot tell them.
     pub async fn unrecorded(&self) -> Vec<(StepHost, String)> {
         self.inner.lock().await.unrecorded.clone()
+    }
+
+    /// The number of records so far, and the digest of the last.
+    pub async fn head(&self) -> (u64, Digest) {
+        self.inner.lock().await.log.head()
     }
 
     /// Reads the state.

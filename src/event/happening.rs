@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::opening::{Opened, OperatorEntry, Resumed};
 use super::outcome::{ActionEnd, Outcome};
-use crate::vocab::{Digest, Holder, HostName, Loss, Observation, Period, StepHost, StepId, Verdict};
+use crate::vocab::{Digest, Holder, HostName, Loss, Observation, Period, RunId, StepHost, StepId, Verdict};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +57,12 @@ pub enum Event {
         holder: Holder,
         /// Why it was broken.
         reason: String,
+    },
+
+    /// The journals of runs were removed (`runbook audit prune`); their seals are kept.
+    RunsPruned {
+        /// The runs, each as it was when it was removed.
+        runs: Vec<PrunedRun>,
     },
 
     /// A precondition was evaluated.
@@ -423,6 +429,17 @@ pub enum Found {
         /// Why.
         why: String,
     },
+}
+
+/// A run whose journal was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PrunedRun {
+    /// The run.
+    pub run: RunId,
+    /// How many records its journal had.
+    pub records: u64,
+    /// The digest of the last of them.
+    pub head: Digest,
 }
 
 /// A host that was locked.

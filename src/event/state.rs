@@ -454,6 +454,7 @@ impl RunState {
             | Event::LockLost { .. }
             | Event::LocksReleased { .. }
             | Event::LockBroken { .. }
+            | Event::RunsPruned { .. }
             | Event::PreconditionJudged { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }

@@ -3,18 +3,15 @@
 //! Apart from the records because a reader of the story needs them seldom, and because a digest in a record binds
 //! them as firmly as if they stood in it.
 
-use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::path::Path;
-
-use sha2::Digest as _;
 
 use super::error::JournalError;
 use super::folder::{self, Folder};
 use super::integrity::FileFault;
 use super::record::Record;
 use crate::event::{Event, Output, StoredOutput, TextEntry};
-use crate::vocab::Digest;
+use crate::vocab::{Digest, Digester};
 
 /// An output longer than this is kept beside the journal.
 pub const LARGE_OUTPUT: usize = 32 * 1024;
@@ -79,6 +76,7 @@ fn outputs(event: &mut Event) -> Vec<&mut Output> {
         | Event::LockLost { .. }
         | Event::LocksReleased { .. }
         | Event::LockBroken { .. }
+        | Event::RunsPruned { .. }
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
         | Event::WaitStarted { .. }
@@ -183,7 +181,7 @@ pub(super) fn fault_of(folder: &Folder, record: &mut Record) -> Option<(String, 
 /// Whether a file is what its name says; read in pieces.
 fn check(directory: &Path, digest: &Digest, bytes: Option<u64>) -> Result<(), FileFault> {
     let mut file = open(directory, digest)?;
-    let mut hasher = sha2::Sha256::new();
+    let mut digester = Digester::default();
     let mut piece = vec![0; 64 * 1024];
     let mut length = 0;
     loop {
@@ -193,15 +191,14 @@ fn check(directory: &Path, digest: &Digest, bytes: Option<u64>) -> Result<(), Fi
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return Err(FileFault::Unreadable),
         };
-        hasher.update(&piece[..read]);
+        digester.update(&piece[..read]);
         length += read as u64;
     }
-    let mut found = String::with_capacity(64);
-    for byte in hasher.finalize() {
-        // writing into a string cannot fail
-        let _ = write!(found, "{byte:02x}");
+    if digester.finish() == *digest && bytes.is_none_or(|bytes| bytes == length) {
+        Ok(())
+    } else {
+        Err(FileFault::Changed)
     }
-    if found == digest.as_str() && bytes.is_none_or(|bytes| bytes == length) { Ok(()) } else { Err(FileFault::Changed) }
 }
 
 /// Reads a kept file whole and checks it.

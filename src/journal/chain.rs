@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::error::JournalError;
 use super::integrity::Fault;
-use super::record::{self, LONGEST, Record, Refusal};
+use super::record::{self, LONGEST, Reading, Record, Refusal};
 use crate::event::{Event, RunState};
 use crate::vocab::{Digest, RunId};
 
@@ -16,6 +16,7 @@ use crate::vocab::{Digest, RunId};
 pub(super) struct Chain {
     /// The run it must be of, where that is known.
     run: Option<RunId>,
+    reading: Reading,
     records: u64,
     head: Digest,
     state: Option<RunState>,
@@ -24,12 +25,17 @@ pub(super) struct Chain {
 impl Chain {
     /// Nothing yet, of this run.
     pub(super) fn new(run: Option<RunId>) -> Self {
-        Self { run, records: 0, head: record::origin(), state: None }
+        Self { run, reading: Reading::Whole, records: 0, head: record::origin(), state: None }
+    }
+
+    /// The same, but of the events that it takes only so much is kept.
+    pub(super) fn reading(self, reading: Reading) -> Self {
+        Self { reading, ..self }
     }
 
     /// Where an earlier reading ended.
     pub(super) fn at(run: RunId, records: u64, head: Digest, state: RunState) -> Self {
-        Self { run: Some(run), records, head, state: Some(state) }
+        Self { run: Some(run), reading: Reading::Whole, records, head, state: Some(state) }
     }
 
     /// The number of records so far.
@@ -54,7 +60,7 @@ impl Chain {
 
     /// Takes the next line (without its newline). A refused one changes nothing.
     pub(super) fn take(&mut self, line: &[u8]) -> Result<Record, Refusal> {
-        let record = record::decode(line, self.records + 1, &self.head)?;
+        let record = record::decode(line, self.records + 1, &self.head, self.reading)?;
         match &mut self.state {
             None => {
                 let state = RunState::open(record.at, &record.event).map_err(Fault::Illegal)?;

@@ -1,7 +1,7 @@
 //! The folder of one run, and how files come into it: by mode, synced, named when whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -93,6 +93,36 @@ pub(super) fn put_file(path: &Path, contents: &[u8]) -> Result<(), JournalError>
         let _ = fs::remove_file(&draft);
     }
     written
+}
+
+/// Appends whole lines to a file, makes it where it is missing, and syncs it. Half a line that a crash left is cut off.
+pub(super) fn append(path: &Path, lines: &[u8]) -> Result<(), JournalError> {
+    let there = match read(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Doing::Read.on(path)(error)),
+    };
+    let whole = there.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let mut file =
+        OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path).map_err(Doing::Open.on(path))?;
+    if whole < there.len() {
+        file.set_len(whole as u64).map_err(Doing::Cut.on(path))?;
+    }
+    let written = file.write_all(lines).map_err(Doing::Write.on(path));
+    if written.is_err() {
+        // half of them must not stay
+        let _ = file.set_len(whole as u64);
+    }
+    written?;
+    file.sync_all().map_err(Doing::Sync.on(path))?;
+    sync_directory(path.parent().unwrap_or(path))
+}
+
+/// Reads a plain file whole.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    open_plain(path)?.read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// Gets the names in a directory onto the disk.

@@ -10,7 +10,7 @@ use super::error::{Doing, JournalError};
 use super::folder::{self, Folder};
 use super::integrity::{Fault, Integrity};
 use super::reader;
-use super::record::{self, LONGEST, Record, Refusal};
+use super::record::{self, LONGEST, Reading, Record, Refusal};
 use super::store::Store;
 use crate::event::{Event, Opened, RunStatus};
 use crate::vocab::RunId;
@@ -102,7 +102,7 @@ fn first_record(path: &Path, mut file: &File) -> Result<Record, JournalError> {
     file.rewind().map_err(Doing::Read.on(path))?;
     BufReader::new(file).take(LONGEST as u64 + 1).read_until(b'\n', &mut line).map_err(Doing::Read.on(path))?;
     let Some(line) = line.strip_suffix(b"\n") else { return Err(broken(path, 1, Fault::NoOpening)) };
-    record::decode(line, 1, &record::origin()).map_err(|refusal| reader::refused(path, 1, refusal))
+    record::decode(line, 1, &record::origin(), Reading::Whole).map_err(|refusal| reader::refused(path, 1, refusal))
 }
 
 /// The time of the last whole record, and the status that follows from the last record that tells it.
@@ -182,6 +182,7 @@ fn status_after(event: &Event) -> Option<RunStatus> {
         | Event::LockLost { .. }
         | Event::LocksReleased { .. }
         | Event::LockBroken { .. }
+        | Event::RunsPruned { .. }
         | Event::PreconditionJudged { .. }
         | Event::PreconditionOverridden { .. }
         | Event::WaitStarted { .. }

@@ -19,6 +19,9 @@ pub trait EventLog: Send {
 
     /// Keeps texts by their digests, for a resume with accepted changes: before the event that names them.
     fn keep_texts(&mut self, texts: &[(Digest, Vec<u8>)]) -> Result<(), JournalError>;
+
+    /// The number of records so far, and the digest of the last: what vouches for all before it.
+    fn head(&self) -> (u64, Digest);
 }
 
 /// When an event must be on the disk.
@@ -57,6 +60,7 @@ impl Durability {
             | Event::Interrupted { .. }
             | Event::LockLost { .. }
             | Event::LockBroken { .. }
+            | Event::RunsPruned { .. }
             | Event::Stopped { .. }
             | Event::Ended { .. } => Self::Now,
             // `observed-before` is here because it is of use only once `step-started` is written behind it

@@ -120,6 +120,11 @@ impl EventLog for MemoryLog {
         inner.kept.extend(texts.iter().cloned());
         Ok(())
     }
+
+    fn head(&self) -> (u64, Digest) {
+        let inner = self.lock();
+        (inner.chain.records(), inner.chain.head().clone())
+    }
 }
 
 fn full() -> JournalError {

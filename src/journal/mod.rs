@@ -7,6 +7,7 @@
 //!                 journal.torn-N     half records that crashes left
 //!                 seals.jsonl        what each stretch came to, signed
 //! DIR/chain/                         the newest run and the newest seal, which the next ones name
+//!     pruned.jsonl                   the seals of runs whose journals were removed
 //! ```
 //!
 //! Apart from the engine because everything that comes after a run (resume, audit, the next program's version) lives
@@ -29,12 +30,15 @@ mod listing;
 mod log;
 mod memory;
 mod newest;
+mod pruned;
 mod reader;
 mod record;
 mod room;
 mod seal;
 mod sealing;
+mod skim;
 mod store;
+mod walker;
 mod writer;
 
 #[cfg(test)]
@@ -48,6 +52,7 @@ pub use integrity::{Fault, FileFault, Integrity};
 pub use listing::{RunListing, RunSummary};
 pub use log::EventLog;
 pub use memory::MemoryLog;
+pub use pruned::Pruned;
 pub use reader::{Replay, Verification, verify};
 pub use record::{FORMAT, Record};
 pub use seal::{NAMESPACE, Seal, SealFault, SealLink, Signature, Statement};

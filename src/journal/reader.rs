@@ -11,7 +11,7 @@ use super::chain::Chain;
 use super::error::{Doing, JournalError};
 use super::folder::{self, Folder};
 use super::integrity::{Fault, FileFault, Integrity};
-use super::record::{FORMAT, LONGEST, Record, Refusal};
+use super::record::{FORMAT, LONGEST, Reading, Record, Refusal};
 use crate::event::{RunState, RunStatus};
 use crate::vocab::{Digest, RunId};
 
@@ -50,10 +50,15 @@ pub struct Verification {
 /// Memory does not grow with the journal's length, only with the number of steps and hosts in it. Where the folder is
 /// named by a run id, the journal must be of that run.
 pub fn verify(folder: &Path) -> Result<Verification, JournalError> {
+    verify_seen(folder, |_| {})
+}
+
+/// The same, and each record that verifies is shown, its event without its bulk: see [`skim`](super::skim).
+pub(super) fn verify_seen(folder: &Path, mut visit: impl FnMut(&Record)) -> Result<Verification, JournalError> {
     let run = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
     let folder = Folder::new(folder.to_owned());
     let file = open(&folder)?;
-    verify_with(&folder, run, &file, Holder::Unknown, |_| {})
+    verify_with(&folder, Chain::new(run).reading(Reading::Skimmed), &file, Holder::Unknown, |record| visit(&record))
 }
 
 /// Reads the journal of `run` whole.
@@ -64,7 +69,7 @@ pub(super) fn read(folder: &Folder, run: &RunId) -> Result<Replay, JournalError>
 /// Reads the journal of `run` whole from its file, just opened.
 pub(super) fn read_from(folder: &Folder, run: &RunId, file: &File, holder: Holder) -> Result<Replay, JournalError> {
     let mut records = Vec::new();
-    let found = verify_with(folder, Some(run.clone()), file, holder, |record| records.push(record))?;
+    let found = verify_with(folder, Chain::new(Some(run.clone())), file, holder, |record| records.push(record))?;
     let Verification { records: _, state, integrity, head, bytes } = found;
     match state {
         Some(state) => Ok(Replay { records, state, integrity, head, bytes }),
@@ -111,7 +116,7 @@ impl Holder {
 
 fn verify_with(
     folder: &Folder,
-    run: Option<RunId>,
+    chain: Chain,
     file: &File,
     holder: Holder,
     mut visit: impl FnMut(Record),
@@ -119,7 +124,7 @@ fn verify_with(
     // asked before and after: a writer may come or go meanwhile, and either way its half record is no tear
     let running_before = holder.is_another(file);
     let mut broken_file: Option<(u64, String, FileFault)> = None;
-    let walked = walk(&folder.journal(), file, Chain::new(run), |mut record| {
+    let walked = walk(&folder.journal(), file, chain, |mut record| {
         if broken_file.is_none() {
             broken_file = attachment::fault_of(folder, &mut record).map(|(name, why)| (record.seq, name, why));
         }

@@ -9,10 +9,14 @@
 //! and `sha256sum` on the command line can check a record. It is the line's own and not only in the next line's
 //! `prev`, so that a change of the last record shows too.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::integrity::Fault;
+use super::skim::{self, Skimmed};
 use crate::event::Event;
 use crate::vocab::Digest;
 
@@ -50,17 +54,36 @@ struct Written<'a> {
     event: &'a Event,
 }
 
-/// A record's line as read; `E` is an [`Event`], or any JSON to learn why it is none.
+/// A record's line as read; `E` is an [`Event`] or what it is read as, or any JSON to learn why it is none.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line<E> {
+struct Line<'a, E> {
     #[serde(default)]
     format: Option<u64>,
     seq: u64,
     at: Timestamp,
-    prev: Digest,
+    #[serde(borrow)]
+    prev: Cow<'a, str>,
     event: E,
-    digest: Digest,
+    /// What stands here is known from the end of the line.
+    #[serde(rename = "digest")]
+    _digest: IgnoredAny,
+}
+
+impl<'a, E> Line<'a, E> {
+    fn map<F>(self, change: impl FnOnce(E) -> F) -> Line<'a, F> {
+        let Self { format, seq, at, prev, event, _digest } = self;
+        Line { format, seq, at, prev, event: change(event), _digest }
+    }
+}
+
+/// How much of a record's event is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// All of it.
+    Whole,
+    /// What the state and the files beside the journal need: see [`Skimmed`]. The verdict is the same.
+    Skimmed,
 }
 
 /// Why a line cannot be taken as a record.
@@ -105,7 +128,7 @@ pub(super) fn closed(mut line: Vec<u8>) -> Vec<u8> {
 }
 
 /// Reads the line (without its newline) that should be record `seq` and follow `prev`.
-pub(super) fn decode(line: &[u8], seq: u64, prev: &Digest) -> Result<Record, Refusal> {
+pub(super) fn decode(line: &[u8], seq: u64, prev: &Digest, reading: Reading) -> Result<Record, Refusal> {
     // first of all: the rules below are this format's
     if seq == 1
         && let Some(format) = stated_format(line)
@@ -113,61 +136,66 @@ pub(super) fn decode(line: &[u8], seq: u64, prev: &Digest) -> Result<Record, Ref
     {
         return Err(Refusal::TooNew { format });
     }
-    check_digest(line)?;
-    let (line, event) = match serde_json::from_slice::<Line<Event>>(line) {
-        Ok(Line { format, seq, at, prev, event, digest }) => {
-            (Line { format, seq, at, prev, event: (), digest }, Ok(event))
-        }
-        Err(error) => {
-            let not_a_record = |_| Fault::NotARecord { detail: error.to_string() };
-            let line: Line<serde_json::Value> = serde_json::from_slice(line).map_err(not_a_record)?;
-            let event = name_of(&line.event);
-            let Line { format, seq, at, prev, event: _, digest } = line;
-            let unknown = Refusal::UnknownEvent { event, detail: error.to_string() };
-            (Line { format, seq, at, prev, event: (), digest }, Err(unknown))
-        }
-    };
+    let digest = check_digest(line)?;
+    let line = parsed(line, reading)?;
     if line.seq != seq {
         return Err(Fault::Sequence { found: line.seq }.into());
     }
-    if line.prev != *prev {
+    if line.prev != prev.as_str() {
         return Err(Fault::Previous.into());
     }
     if line.format != (seq == 1).then_some(FORMAT) {
         return Err(Fault::Format.into());
     }
-    Ok(Record { seq, at: line.at, event: event?, digest: line.digest })
+    Ok(Record { seq, at: line.at, event: line.event?, digest })
 }
 
 /// Decodes one line for itself, without what is before it. For looks at a journal's ends; it proves little.
 pub(super) fn decode_alone(line: &[u8]) -> Result<Record, Refusal> {
-    match stated_format(line) {
-        Some(format) if format > FORMAT => return Err(Refusal::TooNew { format }),
-        Some(_) | None => check_digest(line)?,
+    if let Some(format) = stated_format(line)
+        && format > FORMAT
+    {
+        return Err(Refusal::TooNew { format });
     }
-    let read: Line<Event> = match serde_json::from_slice(line) {
-        Ok(read) => read,
-        Err(error) => {
-            return Err(match serde_json::from_slice::<Line<serde_json::Value>>(line) {
-                Ok(line) => Refusal::UnknownEvent { event: name_of(&line.event), detail: error.to_string() },
-                Err(_) => Fault::NotARecord { detail: error.to_string() }.into(),
-            });
-        }
-    };
-    Ok(Record { seq: read.seq, at: read.at, event: read.event, digest: read.digest })
+    let digest = check_digest(line)?;
+    let line = parsed(line, Reading::Whole)?;
+    Ok(Record { seq: line.seq, at: line.at, event: line.event?, digest })
 }
 
-/// Whether a line ends in the digest of its bytes.
-pub(super) fn check_digest(line: &[u8]) -> Result<(), Fault> {
+/// A line with its event, or why there is none in it.
+fn parsed(line: &[u8], reading: Reading) -> Result<Line<'_, Result<Event, Refusal>>, Fault> {
+    // UTF-8 is looked for once, and not again in each text
+    let text = std::str::from_utf8(line).ok();
+    if reading == Reading::Skimmed
+        && let Some(Skimmed { seq, at, prev, event }) = text.and_then(skim::skim)
+    {
+        return Ok(Line { format: None, seq, at, prev: prev.into(), event: Ok(event), _digest: IgnoredAny });
+    }
+    let whole = match text {
+        Some(text) => serde_json::from_str(text),
+        None => serde_json::from_slice(line),
+    };
+    match whole {
+        Ok(line) => Ok(Line::map(line, Ok)),
+        Err(error) => {
+            let line: Line<serde_json::Value> =
+                serde_json::from_slice(line).map_err(|_| Fault::NotARecord { detail: error.to_string() })?;
+            Ok(line.map(|event| Err(Refusal::UnknownEvent { event: name_of(&event), detail: error.to_string() })))
+        }
+    }
+}
+
+/// The digest that the line ends in, if it is the one of what stands in front of it.
+pub(super) fn check_digest(line: &[u8]) -> Result<Digest, Fault> {
     let cut = line.len().checked_sub(DIGEST_TAIL).ok_or(Fault::NoDigest)?;
     let (body, tail) = line.split_at(cut);
-    let digest = tail
-        .strip_prefix(DIGEST_KEY)
-        .and_then(|rest| rest.strip_suffix(DIGEST_END))
-        .and_then(|digits| std::str::from_utf8(digits).ok())
-        .and_then(Digest::parse)
-        .ok_or(Fault::NoDigest)?;
-    if Digest::of(body) == digest { Ok(()) } else { Err(Fault::Digest) }
+    let digits = tail.strip_prefix(DIGEST_KEY).and_then(|rest| rest.strip_suffix(DIGEST_END)).ok_or(Fault::NoDigest)?;
+    let digest = Digest::of(body);
+    if digest.as_str().as_bytes() == digits {
+        return Ok(digest);
+    }
+    let is_one = std::str::from_utf8(digits).is_ok_and(|digits| Digest::parse(digits).is_some());
+    Err(if is_one { Fault::Digest } else { Fault::NoDigest })
 }
 
 /// The format a first line states, read by its place only, so that later formats may change all the rest.

@@ -65,6 +65,7 @@ impl Part {
             | Event::HostsLocked { .. }
             | Event::LockRefused { .. }
             | Event::LockBroken { .. }
+            | Event::RunsPruned { .. }
             | Event::PreconditionJudged { .. }
             | Event::PreconditionOverridden { .. }
             | Event::WaitStarted { .. }

@@ -1,15 +1,13 @@
 //! Sealing a run, and reading its seals.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Doing, JournalError};
-use super::folder::{self, FILE_MODE, Folder};
+use super::folder::{self, Folder};
 use super::newest::{self, Newest};
 use super::seal::{self, Seal, SealFault, SealLink, Signature, Statement};
 use super::store::Store;
@@ -90,7 +88,7 @@ impl Store {
         let line = seal::encode(&statement, sign).map_err(|error| unrecordable(error.to_string()))?;
         let seal = seal::decode(&line[..line.len() - 1]).map_err(|fault| unrecordable(fault.to_string()))?;
         newest.write(&NewestSeal { link: seal.link(), line: String::from_utf8_lossy(&line).into_owned() })?;
-        append(&path, &line)?;
+        folder::append(&path, &line)?;
         Ok(seal)
     }
 
@@ -114,7 +112,7 @@ impl Store {
         let path = folder.seals();
         let there = seal::decode_all(&newest.link.run, &read(&path)?);
         if there.iter().flatten().count() + 1 == newest.link.number as usize {
-            append(&path, newest.line.as_bytes())?;
+            folder::append(&path, newest.line.as_bytes())?;
         }
         Ok(())
     }
@@ -133,10 +131,9 @@ impl Store {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, JournalError> {
-    let mut text = Vec::new();
-    match folder::open_plain(path).and_then(|mut file| file.read_to_end(&mut text)) {
-        Ok(_) => Ok(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(text),
+    match folder::read(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Doing::Read.on(path)(error)),
     }
 }
@@ -145,18 +142,4 @@ fn read(path: &Path) -> Result<Vec<u8>, JournalError> {
 fn next_number(path: &Path) -> Result<u32, JournalError> {
     let lines = read(path)?.iter().filter(|byte| **byte == b'\n').count();
     Ok(u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1))
-}
-
-/// Appends a line and syncs it. Half a line that a crash left is cut off first: it is whole in the chain.
-fn append(path: &PathBuf, line: &[u8]) -> Result<(), JournalError> {
-    let there = read(path)?;
-    let whole = there.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    let mut file =
-        OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path).map_err(Doing::Open.on(path))?;
-    if whole < there.len() {
-        file.set_len(whole as u64).map_err(Doing::Cut.on(path))?;
-    }
-    file.write_all(line).map_err(Doing::Write.on(path))?;
-    file.sync_all().map_err(Doing::Sync.on(path))?;
-    folder::sync_directory(path.parent().unwrap_or(path))
 }

@@ -14,6 +14,7 @@ use super::folder::{self, Folder};
 use super::integrity::FileFault;
 use super::newest::{self, Newest};
 use super::reader::{self, Replay, Verification};
+use super::record::Record;
 use super::writer::Journal;
 use crate::event::{Link, Opened};
 use crate::vocab::{Digest, RunId};
@@ -84,6 +85,11 @@ impl Store {
     /// The state directory's path.
     pub fn path(&self) -> &Path {
         &self.root
+    }
+
+    /// The folder of what goes through all runs.
+    pub fn chain_folder(&self) -> PathBuf {
+        newest::place(&self.root)
     }
 
     /// The folder of a run, there or not.
@@ -191,6 +197,13 @@ impl Store {
     /// Verifies a run's journal without keeping its records.
     pub fn verify(&self, run: &RunId) -> Result<Verification, JournalError> {
         reader::verify(self.existing(run)?.path())
+    }
+
+    /// Verifies a run's journal as [`verify`](Self::verify) does, and shows each record that verifies.
+    ///
+    /// What probes saw and commands wrote is left out of the events that are shown.
+    pub fn verify_with(&self, run: &RunId, visit: impl FnMut(&Record)) -> Result<Verification, JournalError> {
+        reader::verify_seen(self.existing(run)?.path(), visit)
     }
 
     /// Reads a text that was kept for a run.

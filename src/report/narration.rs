@@ -16,7 +16,8 @@ use super::table::Fit;
 use super::verdicts;
 use super::words::{ack_words, answer_words, asked_words, bare, choice_words, count, override_words};
 use crate::event::{
-    AckHow, ActionEnd, Answer, AskedWhat, Event, Found, HostVerdict, Moment, Outcome, Output, StepEntry, Unlocked,
+    AckHow, ActionEnd, Answer, AskedWhat, Event, Found, HostVerdict, Moment, Outcome, Output, PrunedRun, StepEntry,
+    Unlocked,
 };
 use crate::vocab::fold_hosts;
 use crate::vocab::{HostName, StepHost, StepId};
@@ -148,6 +149,14 @@ impl Narrator {
             Event::LockBroken { host, holder, reason } => {
                 let text = format!("the lock of {host} was broken, held by {}: {reason}", holder.words());
                 vec![Told::new(text).mark(Mark::Warning)]
+            }
+            Event::RunsPruned { runs } => {
+                let line = |pruned: &PrunedRun| {
+                    Line::new()
+                        .with(Role::Dim, &format!("{}  {} records, head {}", pruned.run, pruned.records, pruned.head))
+                };
+                let removed = format!("the journals of {} were removed", count(runs.len(), "run"));
+                vec![Told::new(removed).mark(Mark::Warning).detail(runs.iter().map(line).collect::<Vec<_>>())]
             }
             Event::PreconditionJudged { id, says, moment, verdicts, .. } => self.judged(id, says, moment, verdicts),
             Event::PreconditionOverridden { id, how, reason } => {

@@ -178,6 +178,7 @@ impl Gathering {
             | Event::LockLost { .. }
             | Event::LocksReleased { .. }
             | Event::LockBroken { .. }
+            | Event::RunsPruned { .. }
             | Event::PreconditionJudged { .. }
             | Event::PreconditionOverridden { .. }
             | Event::WaitStarted { .. }

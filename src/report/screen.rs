@@ -150,6 +150,7 @@ impl Screen {
             Event::LockRefused { .. }
             | Event::LockLost { .. }
             | Event::LockBroken { .. }
+            | Event::RunsPruned { .. }
             | Event::PreconditionOverridden { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }

@@ -268,6 +268,7 @@ impl Teller<'_> {
             | Event::LockLost { .. }
             | Event::LocksReleased { .. }
             | Event::LockBroken { .. }
+            | Event::RunsPruned { .. }
             | Event::WaitStarted { .. }
             | Event::WarningShown { .. }
             | Event::WarningAcknowledged { .. }
@@ -352,6 +353,7 @@ fn host_of(event: &Event) -> Option<&HostName> {
         | Event::LockLost { .. }
         | Event::LocksReleased { .. }
         | Event::LockBroken { .. }
+        | Event::RunsPruned { .. }
         | Event::WaitStarted { .. }
         | Event::WarningShown { .. }
         | Event::WarningAcknowledged { .. }

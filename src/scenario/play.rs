@@ -308,7 +308,10 @@ impl<'a> World<'a> {
         let (end, exit, why) = match ended {
             Err(_) => (End::Never, None, String::new()),
             Ok(None) => (End::Crash, None, String::new()),
-            Ok(Some(Ok(ending))) => (End::Status(ending.exit()), Some(ending.exit()), self.last_word()),
+            Ok(Some(Ok(performed))) => {
+                let exit = performed.ending.exit();
+                (End::Status(exit), Some(exit), self.last_word())
+            }
             Ok(Some(Err(error))) => (End::Broken(error.to_string()), None, String::new()),
         };
         let mut told = captured.text();

@@ -146,6 +146,7 @@ impl<'a> Taken<'a> {
             | Event::LockLost { .. }
             | Event::LocksReleased { .. }
             | Event::LockBroken { .. }
+            | Event::RunsPruned { .. }
             | Event::PreconditionJudged { .. }
             | Event::PreconditionOverridden { .. }
             | Event::WaitStarted { .. }

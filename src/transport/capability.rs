@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::left::{LeftRun, Written};
 use crate::model::Target;
-use crate::vocab::{Command, Holder, HttpRequest, Loss, Period, RunId, StepId, TcpTalk};
+use crate::vocab::{Command, Holder, HttpRequest, Loss, Period, RunId, Stamp, StampsSeen, StepId, TcpTalk};
 
 /// A future of a capability's method: boxed, so that the engine can hold `&dyn Inspect`.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -237,6 +237,16 @@ pub enum Fault {
     Cancelled,
 }
 
+impl Fault {
+    /// Why the host did not do what was asked of it, where that was no command of a runbook.
+    pub fn why(&self) -> String {
+        match self {
+            Self::NotStarted { reason } => reason.clone(),
+            fault => fault.to_string(),
+        }
+    }
+}
+
 /// What a look brought back.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {
@@ -313,6 +323,10 @@ pub trait Inspect: Send + Sync {
         step: &'a StepId,
         attempt: u32,
     ) -> Pending<'a, Result<Written, Fault>>;
+
+    /// Says which stamps of `run`, or of every run, the logs of `target` have, rotated ones too; read as the user that the
+    /// inventory names for sudo there, or as the login user. Logs that may not be read are an error, unless others have some.
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>>;
 }
 
 /// The capability to change.
@@ -350,6 +364,9 @@ pub trait Operate: Inspect {
         sudo: Option<&'a str>,
         run: &'a RunId,
     ) -> Pending<'a, Result<(), Fault>>;
+
+    /// Leaves stamps in the syslog of `target`: a line each. An error says why it took none, as far as that can be known there.
+    fn stamp<'a>(&'a self, target: &'a Target, stamps: &'a [Stamp]) -> Pending<'a, Result<(), Fault>>;
 
     /// Removes what the run left on `target` (receipts), at its good end. Best effort: a host that does not answer
     /// keeps a few hundred bytes.

@@ -10,7 +10,7 @@ use super::local::Local;
 use super::ssh::Ssh;
 use crate::model::Target;
 use crate::model::target::Transport;
-use crate::vocab::{Holder, Period, RunId, StepId};
+use crate::vocab::{Holder, Period, RunId, Stamp, StampsSeen, StepId};
 
 /// How connections are made and kept.
 #[derive(Clone, Debug)]
@@ -100,6 +100,10 @@ impl Inspect for Fleet {
     ) -> Pending<'a, Result<Written, Fault>> {
         self.way(target).written(target, sudo, run, step, attempt)
     }
+
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>> {
+        self.way(target).stamps(target, run)
+    }
 }
 
 impl Operate for Fleet {
@@ -139,6 +143,10 @@ impl Operate for Fleet {
         run: &'a RunId,
     ) -> Pending<'a, Result<(), Fault>> {
         self.way(target).collect(target, sudo, run)
+    }
+
+    fn stamp<'a>(&'a self, target: &'a Target, stamps: &'a [Stamp]) -> Pending<'a, Result<(), Fault>> {
+        self.way(target).stamp(target, stamps)
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

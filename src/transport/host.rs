@@ -15,14 +15,17 @@ use super::http::{self, Failure};
 use super::left::{LeftRun, Written};
 use super::stop;
 use super::wrapper::{Bootstrap, Errand};
-use super::{left, lock, nonce, receipt, tcp};
+use super::{left, lock, nonce, receipt, stamps, tcp};
 use crate::model::Target;
-use crate::vocab::{Command, Holder, HostName, Period, RunId, StepId};
+use crate::vocab::command::Stdin;
+use crate::vocab::{Command, Holder, HostName, MaskedText, Period, RunId, Stamp, StampsSeen, StepId};
 
 /// What tidying may take on one host.
 const TIDY: Duration = Duration::from_secs(15);
 /// What taking a lock, and the like, may take.
 const LOCK: Period = Period::seconds(15);
+/// What searching a host's logs may take.
+const LOGS: Period = Period::seconds(60);
 /// What bringing the output of an action may take.
 const WRITTEN: Period = Period::seconds(300);
 
@@ -125,14 +128,31 @@ pub(super) async fn collect<D: Dial>(host: &D, sudo: Option<&str>, run: &RunId) 
     left::removed(&asked(host, sudo, &left::remove(run)).await?).map_err(not_started)
 }
 
+/// Leaves stamps in the host's syslog.
+pub(super) async fn stamp<D: Dial>(host: &D, stamps: &[Stamp]) -> Result<(), Fault> {
+    let lines: String = stamps.iter().map(|stamp| format!("{stamp}\n")).collect();
+    let command = Command { stdin: Some(Stdin::Text(MaskedText::plain(lines))), ..Command::shell(stamps::leave()) };
+    let answer = heard(host, &command, LOCK).await?.stdout;
+    stamps::left(&String::from_utf8_lossy(&answer)).map_err(not_started)
+}
+
+/// Says which stamps the host's logs have.
+pub(super) async fn stamps<D: Dial>(host: &D, target: &Target, run: Option<&RunId>) -> Result<StampsSeen, Fault> {
+    let answer = told(host, target.sudo.as_deref(), &stamps::find(stamps::LOGS, run), LOGS).await?;
+    stamps::found(&answer.stdout).map_err(not_started)
+}
+
 /// Runs a text of ours that answers in a few words, and gives these. A text that did not come to its end may be run again.
 async fn asked<D: Dial>(host: &D, sudo: Option<&str>, text: &str) -> Result<String, Fault> {
     Ok(String::from_utf8_lossy(&told(host, sudo, text, LOCK).await?.stdout).into_owned())
 }
 
 async fn told<D: Dial>(host: &D, sudo: Option<&str>, text: &str, time: Period) -> Result<Finished, Fault> {
-    let command = Command { sudo: sudo.map(str::to_owned), ..Command::shell(text) };
-    conduct::look(host, &command, Instant::now() + time.get(), time, &CancellationToken::new()).await
+    heard(host, &Command { sudo: sudo.map(str::to_owned), ..Command::shell(text) }, time).await
+}
+
+async fn heard<D: Dial>(host: &D, command: &Command, time: Period) -> Result<Finished, Fault> {
+    conduct::look(host, command, Instant::now() + time.get(), time, &CancellationToken::new()).await
 }
 
 fn not_started(reason: String) -> Fault {

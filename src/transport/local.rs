@@ -15,7 +15,7 @@ use super::host::{self, Left};
 use super::left::{LeftRun, Written};
 use super::wrapper::Bootstrap;
 use crate::model::Target;
-use crate::vocab::{Holder, Period, RunId, StepId};
+use crate::vocab::{Holder, Period, RunId, Stamp, StampsSeen, StepId};
 
 /// Runs commands on this machine, by this user.
 #[derive(Debug, Default)]
@@ -53,6 +53,10 @@ impl Inspect for Local {
         attempt: u32,
     ) -> Pending<'a, Result<Written, Fault>> {
         Box::pin(host::written(&Here, sudo, run, step, attempt))
+    }
+
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>> {
+        Box::pin(host::stamps(&Here, target, run))
     }
 }
 
@@ -93,6 +97,10 @@ impl Operate for Local {
         run: &'a RunId,
     ) -> Pending<'a, Result<(), Fault>> {
         Box::pin(host::collect(&Here, sudo, run))
+    }
+
+    fn stamp<'a>(&'a self, _target: &'a Target, stamps: &'a [Stamp]) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(host::stamp(&Here, stamps))
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

@@ -7,7 +7,7 @@
 //! From the bottom up: `refusal`, `master` and `connection` bring a session to a host, `local` a process on this
 //! machine, each a `channel`; `spare` is a session opened ahead; `wrapper`, `receipt` and `control` are what is said over
 //! it; `exchange` says it and `gathered` keeps what is heard; `conduct` looks, `action` acts, `stop` stops; `lease` and
-//! `lock` are how a host is locked; `left` finds what actions have left there; `dial`, `tls`, `tcp` and `http` are the conversations; `host` puts it together.
+//! `lock` are how a host is locked; `left` finds what actions have left there, `stamps` what runs have left in its syslog; `dial`, `tls`, `tcp` and `http` are the conversations; `host` puts it together.
 
 mod action;
 pub mod capability;
@@ -39,6 +39,9 @@ mod refusal;
 pub mod scripted;
 mod spare;
 mod ssh;
+pub mod stamps;
+#[cfg(test)]
+mod stamps_tests;
 mod stop;
 mod tcp;
 mod tls;

@@ -10,7 +10,7 @@ use super::fleet::Settings;
 use super::host::{self, Left};
 use super::left::{LeftRun, Written};
 use crate::model::Target;
-use crate::vocab::{Holder, Period, RunId, StepId};
+use crate::vocab::{Holder, Period, RunId, Stamp, StampsSeen, StepId};
 
 /// Reaches hosts over ssh, by connections that are shared and kept.
 #[derive(Debug)]
@@ -69,6 +69,10 @@ impl Inspect for Ssh {
     ) -> Pending<'a, Result<Written, Fault>> {
         Box::pin(async move { host::written(&self.connections.to(target)?, sudo, run, step, attempt).await })
     }
+
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>> {
+        Box::pin(async move { host::stamps(&self.connections.to(target)?, target, run).await })
+    }
 }
 
 impl Operate for Ssh {
@@ -108,6 +112,10 @@ impl Operate for Ssh {
         run: &'a RunId,
     ) -> Pending<'a, Result<(), Fault>> {
         Box::pin(async move { host::collect(&self.connections.to(target)?, sudo, run).await })
+    }
+
+    fn stamp<'a>(&'a self, target: &'a Target, stamps: &'a [Stamp]) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move { host::stamp(&self.connections.to(target)?, stamps).await })
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

@@ -1,9 +1,11 @@
 //! What a probe saw on one host, as data.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::duration::Period;
 use super::ids::HostName;
@@ -131,7 +133,7 @@ pub struct Rows {
 pub type Row = Vec<Datum>;
 
 /// One value of a table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Datum {
     /// No value: an optional group that did not take part, a JSON null.
@@ -156,6 +158,60 @@ impl Datum {
             Self::Number(value) => value.to_string(),
             Self::Text(value) => value.clone(),
         }
+    }
+}
+
+/// By hand: serde's own way for untagged enums tries one variant after the other and words a failure for each, which took
+/// most of the time of reading a journal.
+impl<'de> Deserialize<'de> for Datum {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DatumVisitor)
+    }
+}
+
+struct DatumVisitor;
+
+impl Visitor<'_> for DatumVisitor {
+    type Value = Datum;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value of a table: null, a boolean, a number or a text")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Datum, E> {
+        Ok(Datum::Nothing)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Datum, E> {
+        Ok(Datum::Nothing)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Datum, E> {
+        Ok(Datum::Boolean(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Datum, E> {
+        Ok(Datum::Integer(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Datum, E> {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "what is too large for a whole number is read as one of the others"
+        )]
+        Ok(i64::try_from(value).map_or(Datum::Number(value as f64), Datum::Integer))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Datum, E> {
+        Ok(Datum::Number(value))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Datum, E> {
+        Ok(Datum::Text(value.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, value: String) -> Result<Datum, E> {
+        Ok(Datum::Text(value))
     }
 }
 

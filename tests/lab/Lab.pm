@@ -15,7 +15,7 @@ our @EXPORT = qw(
     $here $base $lab $dir $port @hosts %host
     refuse run slurp spill alive init_state snapshot parallel wait_for enter_command
     lock_lab prepare install boot kill_host freeze thaw heal banner healthy workers_state settle
-    set_title clear_titles kill_sessions kill_listener start_sshd fill_disk free_disk timer stop_timers
+    set_title clear_titles kill_sessions kill_listener start_sshd mute unmute fill_disk free_disk timer stop_timers
     mounted configured web_pid note_progress ssh_files ssh_keys common_config boot_all set_web stop_web well pristine restore clean condition listing files
 );
 
@@ -582,6 +582,21 @@ sub start_sshd {
     wait_for('sshd answering', 5, sub { banner($h) });
 }
 
+# A host without a syslog: the socket is not where programs look for it. Under another name it is still its init's.
+sub mute {
+    my ($h) = @_;
+    my $log = inside($h, '/dev/log');
+    -e "$log.lab" or rename $log, "$log.lab" or die "/dev/log: $!\n";
+}
+
+# Also over the socket of another that took its place.
+sub unmute {
+    my ($h) = @_;
+    my $log = inside($h, '/dev/log');
+    return if !-e "$log.lab";
+    rename "$log.lab", $log or die "/dev/log: $!\n";
+}
+
 sub fill_disk {
     my ($h) = @_;
     spill("$h->{dir}/full", '');
@@ -694,6 +709,7 @@ sub heal {
     free_disk($h);
     hurry($h, 0.02);
     if (alive($h)) { thaw($h) } else { boot($h) }
+    unmute($h);
     start_sshd($h);
     well($h) if $h->{roles}{web};
     return unless $h->{roles}{workers};
@@ -731,6 +747,7 @@ sub pristine {
     my $h = $host{$name};
     return '' if !@p || -e "$h->{dir}/full" || any("$h->{dir}/timers") || any("$h->{dir}/ctl");
     return '' if grep { $_->{state} eq 'T' } @p;
+    return '' if -e inside($h, '/dev/log.lab');
     return '' if !listener($h, @p) || strays($h, @p);
     return '' if $h->{roles}{workers} && workers_state($h, @p) ne '';
     return '' if $h->{roles}{web} && (!web_pid($h, @p) || healthy($h) ne 'ok');
@@ -808,6 +825,8 @@ sub clean {
     push @doomed, grep { !$log{$_} && !-d } glob "$h->{dir}/log/* $h->{dir}/log/apache2/*";
     system('rm', '-rf', '--', @doomed) if @doomed;
     -s and truncate $_, 0 for keys %log;
+    # a log that was turned is another file, with the mode of whoever made it
+    for (keys %log) { -e or spill($_, ''); (stat)[2] & 07777 ^ 0644 and chmod 0644, $_ }
     lay_again($h);
 }
 

@@ -58,6 +58,10 @@ impl EventLog for Dying {
     fn keep_texts(&mut self, texts: &[(Digest, Vec<u8>)]) -> Result<(), JournalError> {
         self.log.keep_texts(texts)
     }
+
+    fn head(&self) -> (u64, Digest) {
+        self.log.head()
+    }
 }
 
 /// The program died.

@@ -12,7 +12,7 @@ use runbook::transport::{
     Act, Became, Claim, Fault, Finished, HttpReply, Inspect, LeftRun, Lock, Look, Operate, Pending, Scripted, Seen,
     Sending, Written,
 };
-use runbook::vocab::{Holder, Period, RunId, StepId};
+use runbook::vocab::{Holder, Period, RunId, Stamp, StampsSeen, StepId};
 use tokio::time::sleep;
 
 /// What happens to a deed: an action or a request.
@@ -195,6 +195,10 @@ impl Inspect for Mischief {
     ) -> Pending<'a, Result<Written, Fault>> {
         self.fleet.written(target, sudo, run, step, attempt)
     }
+
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>> {
+        self.fleet.stamps(target, run)
+    }
 }
 
 impl Operate for Mischief {
@@ -234,6 +238,10 @@ impl Operate for Mischief {
         run: &'a RunId,
     ) -> Pending<'a, Result<(), Fault>> {
         self.fleet.collect(target, sudo, run)
+    }
+
+    fn stamp<'a>(&'a self, target: &'a Target, stamps: &'a [Stamp]) -> Pending<'a, Result<(), Fault>> {
+        self.fleet.stamp(target, stamps)
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use runbook::engine::{Crew, Ending, Interrupt, Operator, Recorder, perform};
-use runbook::event::{Event, Opened, OperatorEntry, Resumed, RunState, RunStatus};
+use runbook::engine::{Crew, Ending, Interrupt, Operator, Performed, RecordError, Recorder, perform};
+use runbook::event::{Event, Opened, OperatorEntry, Resumed, RunState, RunStatus, changed};
 use runbook::journal::{EventLog as _, MemoryLog};
 use runbook::plan::Plan;
 use runbook::transport::Scripted;
-use runbook::vocab::{Clock, Masker, RunId};
+use runbook::vocab::{Clock, HostName, Masker, RunId};
 
 use crate::case::Case;
 use crate::dying::{Crash, Died, Dying, mortal};
@@ -70,6 +70,19 @@ impl World<'_> {
         crash: Option<Crash>,
         interrupts: &[Duration],
     ) -> Result<Ending, Died> {
+        let performed = self.performed(operator, crash, interrupts).await?;
+        let performed = performed.unwrap_or_else(|error| panic!("{error}\n{}", self.told()));
+        self.is_stamped(&performed);
+        Ok(performed.ending)
+    }
+
+    /// The same; what it came to.
+    pub async fn performed(
+        &self,
+        operator: &dyn Operator,
+        crash: Option<Crash>,
+        interrupts: &[Duration],
+    ) -> Result<Result<Performed, RecordError>, Died> {
         let plan = &self.case.plan;
         if self.log.events().is_empty() {
             self.log.clone().append(Noon.now(), opened(plan)).unwrap();
@@ -105,8 +118,27 @@ impl World<'_> {
             }
         };
         let ended = tokio::time::timeout(FOREVER, mortal(program)).await;
-        let ended = ended.unwrap_or_else(|_| panic!("it does not end:\n{}", self.told()))?;
-        Ok(ended.unwrap_or_else(|error| panic!("{error}\n{}", self.told())))
+        ended.unwrap_or_else(|_| panic!("it does not end:\n{}", self.told()))
+    }
+
+    /// Whatever became of the run: every stamp of it agrees with its log, and each host that it changed has one of its end or
+    /// is told not to have.
+    fn is_stamped(&self, performed: &Performed) {
+        let records = self.log.records();
+        let last = records.len() as u64;
+        for host in self.case.hosts() {
+            let stamps = self.fleet.stamps_on(host);
+            for stamp in &stamps {
+                let record = &records[usize::try_from(stamp.records).unwrap() - 1];
+                assert_eq!(record.digest, stamp.head, "{host}: {stamp}\n{}", self.told());
+            }
+            let now = stamps.iter().any(|stamp| stamp.records == last);
+            assert_eq!(performed.stamped.contains(&HostName::new(host)), now, "{host}\n{}", self.told());
+        }
+        let unstamped = performed.unstamped.iter().map(|(host, _)| host);
+        let mut told: Vec<&HostName> = performed.stamped.iter().chain(unstamped).collect();
+        told.sort();
+        assert!(told.into_iter().eq(changed(&self.state()).keys()), "{performed:?}\n{}", self.told());
     }
 
     /// Resumes the run until it is over, or stopped as an undisturbed one would. The exit status of the last stretch.

@@ -207,7 +207,8 @@ impl Course {
             | Event::Collected { .. }
             | Event::Chosen { .. }
             | Event::Noted { .. }
-            | Event::Resolved { .. } => {}
+            | Event::Resolved { .. }
+            | Event::RunsPruned { .. } => {}
         }
     }
 

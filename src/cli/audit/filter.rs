@@ -13,7 +13,7 @@ use crate::vocab::quote::shell_word;
 use crate::vocab::{Clock as _, Period, SystemClock};
 
 /// Which runs; without any of these, all.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, clap::Args)]
 #[command(next_help_heading = "Which runs")]
 pub(super) struct FilterArgs {
     /// Of this runbook
@@ -48,10 +48,15 @@ pub(super) struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// Whether nothing was said.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The filter that is meant. Dates are of the local time zone; faults say what to type.
     pub(super) fn filter(&self, global: &Global) -> Result<Filter, CliError> {
-        let near = Near { now: SystemClock.now(), zone: TimeZone::system() };
-        let since = self.since.as_deref().map(|text| near.since(text)).transpose()?;
+        let near = Near::here();
+        let since = self.since.as_deref().map(|text| near.since("--since", text)).transpose()?;
         let until = self.until.as_deref().map(|text| near.until(text)).transpose()?;
         if let (Some(since), Some(until)) = (since, until)
             && since >= until
@@ -133,16 +138,22 @@ fn kind(word: &str) -> Result<Kind, CliError> {
 }
 
 /// What times are said from.
-struct Near {
+pub(super) struct Near {
     now: Timestamp,
     zone: TimeZone,
 }
 
 impl Near {
-    fn since(&self, text: &str) -> Result<Timestamp, CliError> {
+    /// Now, in the local time zone.
+    pub(super) fn here() -> Self {
+        Self { now: SystemClock.now(), zone: TimeZone::system() }
+    }
+
+    /// The time that was given with `flag`; a date alone is its beginning.
+    pub(super) fn since(&self, flag: &str, text: &str) -> Result<Timestamp, CliError> {
         match text.trim().parse::<Date>() {
             Ok(date) if is_date(text) => self.begin(date),
-            Ok(_) | Err(_) => self.moment("--since", text),
+            Ok(_) | Err(_) => self.moment(flag, text),
         }
     }
 
@@ -174,7 +185,8 @@ impl Near {
         Ok(local.to_zoned(self.zone.clone()).map_err(|_| bad())?.timestamp())
     }
 
-    fn shown(&self, at: Timestamp) -> String {
+    /// A time as people here write it.
+    pub(super) fn shown(&self, at: Timestamp) -> String {
         crate::report::elapsed::stamp(at, &self.zone)
     }
 }
@@ -206,11 +218,11 @@ mod tests {
             ("7d", "2026-11-15T12:00:00Z", "2026-11-15T12:00:00Z"),
             ("12h", "2026-11-22T00:00:00Z", "2026-11-22T00:00:00Z"),
         ] {
-            assert_eq!(near().since(text).unwrap().to_string(), since, "{text}");
+            assert_eq!(near().since("--since", text).unwrap().to_string(), since, "{text}");
             assert_eq!(near().until(text).unwrap().to_string(), until, "{text}");
         }
         for bad in ["", "yesterday", "2026-13-01", "2026-02-30", "22.11.2026", "2026-11-22 25:00", "7", "9999999w"] {
-            let fault = near().since(bad).unwrap_err();
+            let fault = near().since("--since", bad).unwrap_err();
             assert!(fault.messages[0].contains("is no time") && fault.hints[0].contains("7d"), "{bad}: {fault:?}");
         }
     }

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use crate::event::{
     AckHow, ActionEnd, ActionKind, Answer, AskedWhat, Choice, Event, FailureKind, Found, HostEntry, HostVerdict,
-    LockedHost, Moment, Opened, OperatorEntry, Outcome, Output, OverrideHow, Resumed, StepEntry, StoredOutput,
-    TextEntry, Unlocked,
+    LockedHost, Moment, Opened, OperatorEntry, Outcome, Output, OverrideHow, PrunedRun, Resumed, StepEntry,
+    StoredOutput, TextEntry, Unlocked,
 };
 use crate::journal::{EventLog, Journal, Store};
 use crate::vocab::observation::NoReply;
@@ -215,6 +215,7 @@ pub(super) fn every_event() -> Vec<Event> {
         },
         Event::LocksReleased { hosts: hosts(), not_told: Vec::new() },
         Event::LockBroken { host: HostName::new("jobs01"), holder: holder(), reason: "his laptop is gone".into() },
+        Event::RunsPruned { runs: vec![PrunedRun { run: run(7), records: 57, head: Digest::of(b"head") }] },
         Event::PreconditionOverridden { id: id(), how: OverrideHow::Emergency, reason: "db failover".into() },
         Event::WaitStarted { limit: Period::seconds(7200) },
         Event::WarningShown {

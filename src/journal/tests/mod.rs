@@ -4,5 +4,6 @@ mod fixture;
 mod glance;
 mod room;
 mod round_trip;
+mod skimming;
 mod tampering;
 mod writing;

@@ -8,7 +8,7 @@ use super::fixture::{self, at, begin, run, store};
 use crate::event::{Event, RunStatus};
 use crate::journal::chain::Chain;
 use crate::journal::reader::{End, walk};
-use crate::journal::record::{self, Refusal};
+use crate::journal::record::{self, Reading, Refusal};
 use crate::journal::{EventLog, Integrity, JournalError, verify};
 use crate::vocab::Digest;
 
@@ -18,7 +18,7 @@ fn every_event_comes_back_as_it_was() {
     for (seq, event) in (1..).zip(fixture::every_event()) {
         let line = record::encode(seq, at(0), &Digest::of(b"before"), &event).unwrap();
         assert_eq!(line.split(|byte| *byte == b'\n').count(), 2, "one record, one line");
-        let read = record::decode(&line[..line.len() - 1], seq, &Digest::of(b"before")).unwrap();
+        let read = record::decode(&line[..line.len() - 1], seq, &Digest::of(b"before"), Reading::Whole).unwrap();
         assert_eq!(read.event, event);
         assert_eq!((read.seq, read.at), (seq, at(0)));
         let json = serde_json::to_value(&event).unwrap();

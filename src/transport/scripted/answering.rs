@@ -14,7 +14,7 @@ use super::answer::After;
 use super::receipts::{Receipt, ended};
 use super::{Call, Kind, Scripted};
 use crate::model::Target;
-use crate::vocab::{Holder, Period, RunId, StepId};
+use crate::vocab::{Holder, Period, RunId, Stamp, StampsSeen, StepId};
 
 /// How waiting for an answer came to its end.
 enum Waited {
@@ -176,6 +176,10 @@ impl Inspect for Scripted {
             Ok(self.written_by(target, run, step, attempt))
         })
     }
+
+    fn stamps<'a>(&'a self, target: &'a Target, run: Option<&'a RunId>) -> Pending<'a, Result<StampsSeen, Fault>> {
+        Box::pin(std::future::ready(self.stamps_seen(target, run)))
+    }
 }
 
 impl Operate for Scripted {
@@ -310,6 +314,10 @@ impl Operate for Scripted {
             self.forget(target, run);
             Ok(())
         })
+    }
+
+    fn stamp<'a>(&'a self, target: &'a Target, stamps: &'a [Stamp]) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(self.keep_stamps(target, stamps))
     }
 
     fn tidy<'a>(&'a self, target: &'a Target, run: &'a RunId) -> Pending<'a, ()> {

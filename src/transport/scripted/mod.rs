@@ -18,6 +18,7 @@ mod answering;
 mod locks;
 mod receipts;
 mod rule;
+mod stamps;
 #[cfg(test)]
 mod tests;
 
@@ -158,6 +159,7 @@ struct Script {
     /// Hosts that do not answer, and why.
     down: Vec<(HostName, String)>,
     locks: locks::Locks,
+    syslogs: stamps::Syslogs,
     /// How many verdicts were made of each look on each host.
     verdicts: BTreeMap<(String, HostName), usize>,
     /// How often the program that asks has died.

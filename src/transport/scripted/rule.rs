@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
+use super::super::capability::Fault;
 use super::{Answer, Answers, Call, Kind, Matcher, Script, Scripted};
 use crate::vocab::HostName;
 
@@ -143,5 +144,14 @@ impl Script {
         let is_for =
             |standing: &&mut Standing| standing.rule.matcher == Matcher::Host && standing.rule.is_for(host, effects);
         rules.iter_mut().rev().find(is_for)?.next(host, calls, Kind::Act)
+    }
+
+    /// The fault that a rule for the whole host has it in now; its list does not go on.
+    pub(super) fn fault_of_the_host(&self, host: &HostName) -> Option<Fault> {
+        let is_for =
+            |standing: &&Standing| standing.rule.matcher == Matcher::Host && standing.rule.is_for(host, &self.effects);
+        let standing = self.rules.iter().rev().find(is_for)?;
+        let index = standing.given.get(host).map_or(0, |given| given.index);
+        standing.rule.answers.0.get(index)?.result.clone().err()
     }
 }

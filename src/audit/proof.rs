@@ -1,0 +1,192 @@
+//! Whether the record of one run is whole: its journal, its seals, who signed them.
+
+use std::collections::BTreeSet;
+
+use super::against_hosts::{Facts, HostFinding, Seen, compare};
+use super::finding::Finding;
+use super::signature::Signers;
+use crate::event::{Event, Link, RunStatus, changed};
+use crate::journal::{Integrity, JournalError, Pruned, Seal, SealLink, Store, Verification};
+use crate::vocab::{Digest, HostName, RunId};
+
+/// What is known of the record of a run.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The run.
+    pub run: RunId,
+    /// What was found, the journal first.
+    pub findings: Vec<Finding>,
+    /// The number of records that verify.
+    pub records: u64,
+    /// How many bytes were verified, the files beside the journal not counted.
+    pub bytes: u64,
+    /// The digest of its first record.
+    pub first: Option<Digest>,
+    /// The run it names as the one before it.
+    pub link: Option<Link>,
+    /// The seals that verify, in order.
+    pub seals: Vec<Seal>,
+    /// The runs that it says it has pruned.
+    pub pruned: Vec<RunId>,
+}
+
+impl Proof {
+    /// Looks at a run's journal and its seals.
+    pub fn of(store: &Store, run: &RunId, signers: &Signers) -> Self {
+        let mut proof = Self::nothing(run.clone());
+        let seals = match store.seals(run) {
+            Ok(seals) => seals,
+            Err(error) => return proof.with(Finding::Unreadable(error.whole())),
+        };
+        let counts: BTreeSet<u64> = seals.iter().flatten().map(|seal| seal.statement.records).chain([1]).collect();
+        let mut digests = std::collections::BTreeMap::new();
+        let verified = store.verify_with(run, |record| {
+            if counts.contains(&record.seq) {
+                digests.insert(record.seq, record.digest.clone());
+            }
+            if let Event::RunsPruned { runs } = &record.event {
+                proof.pruned.extend(runs.iter().map(|pruned| pruned.run.clone()));
+            }
+        });
+        let Verification { records, state, integrity, head: _, bytes } = match verified {
+            Ok(verified) => verified,
+            Err(JournalError::Corrupt { integrity, .. }) => return proof.with(Finding::Journal(*integrity)),
+            Err(error) => return proof.with(Finding::Unreadable(error.whole())),
+        };
+        (proof.records, proof.bytes) = (records, bytes);
+        proof.first = digests.get(&1).cloned();
+        proof.link = state.as_ref().and_then(|state| state.opened.link.clone());
+        let over = match state.as_ref().map(|state| &state.status) {
+            None | Some(RunStatus::Open) => false,
+            Some(RunStatus::Stopped { .. } | RunStatus::Ended { .. } | RunStatus::Abandoned { .. }) => true,
+        };
+        // what stands behind a broken record is not known
+        let whole = !matches!(integrity, Integrity::Broken { .. });
+        proof.findings.push(Finding::Journal(integrity));
+        let mut agreed = 0;
+        for (seal, number) in seals.into_iter().zip(1..) {
+            let seal = match seal {
+                Ok(seal) => seal,
+                Err(why) => {
+                    proof.findings.push(Finding::SealBroken { number, why });
+                    continue;
+                }
+            };
+            let sealed = seal.statement.records;
+            match digests.get(&sealed) {
+                Some(digest) if *digest == seal.statement.head => agreed = agreed.max(sealed),
+                Some(_) => proof.findings.push(Finding::Rewritten { after: agreed, by: sealed }),
+                None if whole => proof.findings.push(Finding::Cut { sealed, records }),
+                None => {}
+            }
+            let same_first = proof.first.as_ref().is_none_or(|first| *first == seal.statement.first);
+            for (same, what) in [(same_first, "first record"), (proof.link == seal.statement.link, "run before it")] {
+                if !same && proof.first.is_some() {
+                    proof.findings.push(Finding::SealDiffers { number, what });
+                }
+            }
+            proof.findings.push(Finding::Signed { number, signer: signers.of(&seal) });
+            proof.seals.push(seal);
+        }
+        if whole
+            && over
+            && agreed < records
+            && !proof.findings.iter().any(|found| matches!(found, Finding::Rewritten { .. }))
+        {
+            proof.findings.push(Finding::Unsealed { sealed: agreed, records });
+        }
+        proof
+    }
+
+    /// Adds what the logs of hosts say of it, which is read off its journal once more.
+    pub fn beside(&mut self, store: &Store, seen: &Seen) {
+        let wanted: BTreeSet<u64> = seen
+            .values()
+            .flatten()
+            .flat_map(|seen| &seen.stamps)
+            .filter(|stamp| stamp.run == self.run)
+            .map(|stamp| stamp.records)
+            .collect();
+        let mut digests = std::collections::BTreeMap::new();
+        let mut ended_at = None;
+        let verified = store.verify_with(&self.run, |record| {
+            if wanted.contains(&record.seq) {
+                digests.insert(record.seq, record.digest.clone());
+            }
+            if matches!(record.event, Event::Stopped { .. } | Event::Ended { .. }) {
+                ended_at = Some(record.seq);
+            }
+        });
+        // what cannot be read is told already
+        let Ok(Verification { state: Some(state), records, .. }) = verified else { return };
+        let digest_of = |seq: u64| digests.get(&seq).cloned();
+        let said = compare(&Facts::of(&state, records, ended_at, &digest_of), seen);
+        let unstamped = self.seals.last().map(|seal| seal.statement.unstamped.clone()).unwrap_or_default();
+        for (host, says) in said {
+            let known = unstamped.iter().find(|(name, _)| *name == host && matches!(says, HostFinding::NoStamp { .. }));
+            self.findings.push(match known {
+                Some((_, why)) => Finding::NotStamped { host, why: why.clone() },
+                None => Finding::Host { host, says },
+            });
+        }
+    }
+
+    /// The hosts that the run changed, by its journal.
+    pub fn changed_hosts(store: &Store, run: &RunId) -> BTreeSet<HostName> {
+        let state = store.verify(run).ok().and_then(|verified| verified.state);
+        state.map(|state| changed(&state).into_keys().collect()).unwrap_or_default()
+    }
+
+    /// A run that was pruned: its seals are what is left of it.
+    pub fn pruned(pruned: Pruned, signers: &Signers) -> Self {
+        let Pruned { run, by, at: _, seals } = pruned;
+        let mut proof = Self::nothing(run).with(Finding::Pruned { by });
+        for seal in &seals {
+            let number = seal.statement.number;
+            proof.findings.push(Finding::Signed { number, signer: signers.of(seal) });
+        }
+        proof.first = seals.first().map(|seal| seal.statement.first.clone());
+        proof.link = seals.first().and_then(|seal| seal.statement.link.clone());
+        proof.seals = seals;
+        proof
+    }
+
+    /// A run of which nothing is there.
+    pub fn nothing(run: RunId) -> Self {
+        Self {
+            run,
+            findings: Vec::new(),
+            records: 0,
+            bytes: 0,
+            first: None,
+            link: None,
+            seals: Vec::new(),
+            pruned: Vec::new(),
+        }
+    }
+
+    fn with(mut self, finding: Finding) -> Self {
+        self.findings.push(finding);
+        self
+    }
+
+    /// Whether nothing is wrong with it.
+    pub fn is_intact(&self) -> bool {
+        !self.findings.iter().any(Finding::is_fault)
+    }
+
+    /// Whether every seal of it is signed by one who may, and there is one.
+    pub fn is_signed(&self) -> bool {
+        let mut signers = self.findings.iter().filter_map(|found| match found {
+            Finding::Signed { signer, .. } => Some(signer.is_signed()),
+            _ => None,
+        });
+        // the last seal is over everything that the ones before it are over
+        signers.next_back().unwrap_or(false)
+    }
+
+    /// Its seals as later ones name them.
+    pub fn seal_links(&self) -> impl Iterator<Item = SealLink> + '_ {
+        self.seals.iter().map(Seal::link)
+    }
+}

@@ -1,0 +1,85 @@
+//! The stamps of a run, left in the syslogs of the hosts that it changed once a stretch has come to its end.
+//!
+//! Apart from `perform` because nothing depends on it: the run is over and recorded. Whoever rewrites the journal later does
+//! not reach these lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::ending::{Ending, Performed};
+use super::perform::Crew;
+use crate::event::changed;
+use crate::vocab::{HostName, Stamp, StepId};
+
+/// What leaving the stamps of one host may take.
+const STAMP: Duration = Duration::from_secs(10);
+
+/// Leaves the stamps of the run, of all its stretches, on all hosts at once; and takes its receipts away where it ended well.
+///
+/// A host that did not answer when it was to give its lock back (`silent`) is not waited for again.
+pub(super) async fn leave(crew: &Crew<'_>, ending: Ending, silent: &BTreeSet<HostName>) -> Performed {
+    let stamps = stamps(crew).await;
+    let tidied = if ending == Ending::Done { crew.plan.changed_hosts() } else { Vec::new() };
+    let hosts: BTreeSet<&HostName> = stamps.keys().chain(&tidied).collect();
+    let leaving = hosts.into_iter().map(|host| {
+        let (stamps, tidied) = (stamps.get(host), tidied.contains(host));
+        async move {
+            let left = match stamps {
+                Some(_) if silent.contains(host) => {
+                    Some(Err("it did not answer when its lock was to be given back".to_owned()))
+                }
+                Some(stamps) => Some(leave_on(crew, host, stamps).await),
+                None => None,
+            };
+            if tidied {
+                crew.fleet.tidy(crew.plan.host(host), &crew.run).await;
+            }
+            (host.clone(), left)
+        }
+    });
+    let mut performed = Performed { ending, stamped: Vec::new(), unstamped: Vec::new() };
+    for (host, left) in futures_util::future::join_all(leaving).await {
+        match left {
+            Some(Ok(())) => performed.stamped.push(host),
+            Some(Err(why)) => {
+                tracing::info!(%host, why, "its syslog has no stamp of this run");
+                performed.unstamped.push((host, why));
+            }
+            None => {}
+        }
+    }
+    performed
+}
+
+async fn leave_on(crew: &Crew<'_>, host: &HostName, stamps: &[Stamp]) -> Result<(), String> {
+    // a resume with accepted changes may have no such host any more
+    let target = crew.plan.hosts.get(host).ok_or("the plan does not have it any more")?;
+    match timeout(STAMP, crew.fleet.stamp(target, stamps)).await {
+        Ok(left) => left.map_err(|fault| fault.why()),
+        Err(_) => Err("it did not answer in time".to_owned()),
+    }
+}
+
+/// What is to be left where.
+async fn stamps(crew: &Crew<'_>) -> BTreeMap<HostName, Vec<Stamp>> {
+    let (changed, runbook, admin_host) = crew
+        .recorder
+        .state(|state| (changed(state), state.opened.runbook.clone(), state.opened.admin_host.clone()))
+        .await;
+    let (records, head) = crew.recorder.head().await;
+    // the journal's own words are masked already
+    let operator = crew.recorder.masker().mask(&crew.options.operator);
+    let stamp = |(step, outcome): (&StepId, &&str)| Stamp {
+        run: crew.run.clone(),
+        records,
+        head: head.clone(),
+        runbook: runbook.clone(),
+        operator: operator.clone(),
+        admin_host: admin_host.clone(),
+        step: step.to_string(),
+        outcome: (*outcome).to_owned(),
+    };
+    changed.iter().map(|(host, steps)| (host.clone(), steps.iter().map(stamp).collect())).collect()
+}
