@@ -6,7 +6,7 @@ use super::app::Global;
 use super::context::{self, variable};
 use super::error::CliError;
 use super::identity;
-use crate::audit::Key;
+use crate::audit::{Key, Signers};
 use crate::event::RunState;
 use crate::journal::{Journal, Seal, Sealing, Signature, Store};
 use crate::vocab::{Clock as _, Digest, HostName, RunId, SystemClock};
@@ -111,8 +111,17 @@ fn key(global: &Global) -> Key {
     }
 }
 
+/// Whose signatures count.
+pub(super) fn signers(global: &Global) -> Result<Signers, CliError> {
+    let file = signers_file(global);
+    Signers::new(file.clone()).map_err(|error| {
+        let file = file.map(|file| file.display().to_string()).unwrap_or_default();
+        CliError::usage(format!("the allowed signers {file}: {error}"))
+    })
+}
+
 /// The file of allowed signers: given, or `allowed_signers` in the book.
-pub(super) fn signers_file(global: &Global) -> Option<PathBuf> {
+fn signers_file(global: &Global) -> Option<PathBuf> {
     let given = global.signers.clone();
     given.or_else(|| Some(context::book_dir(global).ok()?.join("allowed_signers")).filter(|file| file.exists()))
 }

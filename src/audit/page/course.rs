@@ -210,7 +210,8 @@ impl Course {
             | Event::Collected { .. }
             | Event::Chosen { .. }
             | Event::Noted { .. }
-            | Event::Resolved { .. } => {}
+            | Event::Resolved { .. }
+            | Event::RunsPruned { .. } => {}
         }
     }
 

@@ -10,15 +10,15 @@ mod html;
 mod made;
 mod output;
 mod period;
-mod proof;
 mod run;
 mod scale;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod verified;
 
 pub use made::Made;
 pub use period::{Period, Seen};
-pub use proof::Proof;
 pub use run::Run;
+pub use verified::Verified;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::days;
 use super::html::{Html, class};
 use super::made::Made;
-use super::proof::Proof;
 use super::run::{last_words, mark};
+use super::verified::Verified;
 use crate::audit::Kind;
 use crate::journal::{Entry, Indexed};
 use crate::report::elapsed;
@@ -24,7 +24,7 @@ pub struct Seen {
     /// What its journal says.
     pub indexed: Indexed,
     /// What could be proven of it.
-    pub proof: Proof,
+    pub proof: Verified,
 }
 
 /// A page of many runs, and what it is made from.
@@ -207,6 +207,9 @@ impl Period<'_> {
             html.open("li", &[]).mark(mark).text(&format!("{}: {word}", count(*number, "run"))).end("li");
         }
         html.end("ul");
+        html.paragraph(
+            "Each run was looked at by itself; whether one is missing altogether: runbook audit verify --all.",
+        );
         for seen in self.runs.iter().filter(|seen| !seen.proof.ok) {
             html.open("div", &[("class", "notice"), ("role", "note")]).open("p", &[]).mark(Mark::Failed);
             html.leaf("code", &[], seen.indexed.run.as_str()).text(&format!(": {}", seen.proof.word)).end("p");

@@ -9,9 +9,9 @@ use super::glance;
 use super::html::{Html, class};
 use super::made::Made;
 use super::output::{Outputs, Whole};
-use super::proof::Proof;
 use super::steps::{self, Account, Chapters};
 use super::timeline;
+use super::verified::Verified;
 use crate::audit::Kind;
 use crate::event::{AskedWhat, Event, HostVerdict, Moment, Opened, Resumed, RunStatus};
 use crate::report::story::Story;
@@ -31,7 +31,7 @@ pub struct Run<'a> {
     /// Whether a program is at it.
     pub running: bool,
     /// What could be proven of its record.
-    pub proof: &'a Proof,
+    pub proof: &'a Verified,
     /// Reads an output that is kept beside the journal.
     pub whole: Whole<'a>,
     /// When and from what the page is made.

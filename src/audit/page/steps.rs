@@ -284,7 +284,8 @@ fn more(html: &mut Html, event: &Event, told: &Told, outputs: &mut Outputs, trou
         | Event::Stopped { .. }
         | Event::Ended { .. }
         | Event::Resolved { .. }
-        | Event::Abandoned { .. } => {
+        | Event::Abandoned { .. }
+        | Event::RunsPruned { .. } => {
             html.lines(&told.detail);
         }
     }

@@ -8,7 +8,7 @@ use jiff::{Span, Timestamp};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{Made, Period, Proof, Run, Seen};
+use super::{Made, Period, Run, Seen, Verified};
 use crate::event::{ActionEnd, Choice, Event, FailureKind, Outcome, Output, RunStatus, StoredOutput};
 use crate::journal::{Entry, FileFault, Indexed, JournalError};
 use crate::report::Story;
@@ -25,8 +25,8 @@ fn made() -> Made {
     }
 }
 
-fn intact() -> Proof {
-    Proof { ok: true, word: "intact".to_owned(), details: vec!["Every record verifies.".to_owned()] }
+fn intact() -> Verified {
+    Verified { ok: true, word: "intact".to_owned(), details: vec!["Every record verifies.".to_owned()] }
 }
 
 fn of(records: impl IntoIterator<Item = (Timestamp, Event)>) -> String {
@@ -113,7 +113,7 @@ fn month() -> Vec<Seen> {
     against.overrides = vec![("importers-bored".to_owned(), "db failover".to_owned())];
     let run: RunId = "20261119T031500Z-00000001".parse().unwrap();
     let error = JournalError::NoRun { run: run.clone() };
-    let proof = Proof { ok: false, word: "broken".to_owned(), details: vec!["broken at record 3".to_owned()] };
+    let proof = Verified { ok: false, word: "broken".to_owned(), details: vec!["broken at record 3".to_owned()] };
     runs.push(Seen { indexed: Indexed { run, running: false, entry: Err(error) }, proof });
     runs
 }
@@ -408,7 +408,7 @@ fn a_clock_that_went_back_is_told_and_takes_nothing_away() {
 fn a_record_that_is_broken_says_so() {
     let story = Story::from_records(sample::good_roll().records());
     let details = vec!["broken at record 9: its digest does not match its bytes".to_owned()];
-    let proof = Proof { ok: false, word: "broken".to_owned(), details };
+    let proof = Verified { ok: false, word: "broken".to_owned(), details };
     let page =
         Run { story: &story, running: false, proof: &proof, whole: &|_| Err(FileFault::Missing), made: &made() }.page();
     assert!(page.contains("class=\"proof broken\"") && page.contains("broken at record 9"));

@@ -8,9 +8,10 @@ use jiff::tz::TimeZone;
 use super::super::app::{Format, Global};
 use super::super::error::CliError;
 use super::super::resume::find;
-use super::super::{exit, identity, view};
+use super::super::{exit, identity, seal, view};
 use super::filter::FilterArgs;
-use crate::audit::page::{Made, Period, Proof, Run, Seen};
+use crate::audit::page::{Made, Period, Run, Seen, Verified};
+use crate::audit::{Proof, Signers};
 use crate::journal::{Integrity, Store};
 use crate::report::{Sink, Story};
 use crate::vocab::neutral::neutralise;
@@ -48,6 +49,7 @@ pub(super) fn report(global: &Global, store: &Store, args: &Args) -> Result<u8, 
         return Err(CliError::usage("a report is of one run, or of all that a filter takes")
             .hint("leave out the run, or the flags that choose runs"));
     }
+    let signers = seal::signers(global)?;
     let made = Made {
         at: SystemClock.now(),
         admin_host: identity::admin_host(),
@@ -56,14 +58,14 @@ pub(super) fn report(global: &Global, store: &Store, args: &Args) -> Result<u8, 
         zone: TimeZone::system(),
     };
     let (page, code) = if filter.is_empty() {
-        of_run(store, args.run.as_deref().unwrap_or("latest"), &made)?
+        of_run(store, args.run.as_deref().unwrap_or("latest"), &signers, &made)?
     } else {
         let asked = [("Which".to_owned(), args.filter.words(&filter).join(" "))];
         let mut runs = store.index()?;
         runs.retain(|indexed| filter.takes(indexed));
         let seen: Vec<Seen> = runs
             .into_iter()
-            .map(|indexed| Seen { proof: Proof::of_chain(&store.verify(&indexed.run)), indexed })
+            .map(|indexed| Seen { proof: Verified::of(&Proof::of(store, &indexed.run, &signers)), indexed })
             .collect();
         let code = if seen.iter().all(|seen| seen.proof.ok) { exit::OK } else { exit::JOURNAL };
         (Period { runs: &seen, asked: &asked, made: &made }.page(), code)
@@ -79,10 +81,10 @@ pub(super) fn report(global: &Global, store: &Store, args: &Args) -> Result<u8, 
     Ok(code)
 }
 
-fn of_run(store: &Store, wanted: &str, made: &Made) -> Result<(String, u8), CliError> {
+fn of_run(store: &Store, wanted: &str, signers: &Signers, made: &Made) -> Result<(String, u8), CliError> {
     let id = find(store, wanted)?;
     let replay = store.read(&id)?;
-    let proof = Proof::of_chain(&store.verify(&id));
+    let proof = Verified::of(&Proof::of(store, &id, signers));
     let running = matches!(replay.integrity, Integrity::Unfinished { running: true });
     let story = Story::from_records(replay.records.into_iter().map(|record| (record.at, record.event)));
     let whole = |digest: &crate::vocab::Digest| store.output(&id, digest);

@@ -62,11 +62,7 @@ struct Teller<'a> {
 }
 
 pub(super) fn verify(global: &Global, store: &Store, args: &Args) -> Result<u8, CliError> {
-    let file = seal::signers_file(global);
-    let signers = Signers::new(file.clone()).map_err(|error| {
-        let file = file.map(|file| file.display().to_string()).unwrap_or_default();
-        CliError::usage(format!("the allowed signers {file}: {error}"))
-    })?;
+    let signers = seal::signers(global)?;
     let styles = view::stdout_styles(global);
     let mut teller = Teller { global, args, styles, documents: Vec::new(), tally: BTreeMap::new(), runs: 0, faults: 0 };
     if args.all {
