@@ -166,14 +166,13 @@ impl Finding {
             Self::Rewritten { .. } => "rewritten",
             Self::SealDiffers { .. } => "seal-differs",
             Self::Signed { signer, .. } => signer.word(),
-            Self::Missing { .. } => "missing",
+            Self::Missing { .. } | Self::MissingByHosts(_) => "missing",
             Self::FirstDiffers { .. } => "first-differs",
             Self::Beginning => "beginning",
             Self::Fork { .. } => "fork",
             Self::SealGone { .. } => "seal-gone",
             Self::Host { says, .. } => says.word(),
             Self::NotStamped { .. } => "not-stamped",
-            Self::MissingByHosts(_) => "missing",
             Self::PrunedByNobody => "pruned-by-nobody",
         }
     }

@@ -67,13 +67,13 @@ struct Line<'a, E> {
     event: E,
     /// What stands here is known from the end of the line.
     #[serde(rename = "digest")]
-    _digest: IgnoredAny,
+    digest: IgnoredAny,
 }
 
 impl<'a, E> Line<'a, E> {
     fn map<F>(self, change: impl FnOnce(E) -> F) -> Line<'a, F> {
-        let Self { format, seq, at, prev, event, _digest } = self;
-        Line { format, seq, at, prev, event: change(event), _digest }
+        let Self { format, seq, at, prev, event, digest } = self;
+        Line { format, seq, at, prev, event: change(event), digest }
     }
 }
 
@@ -169,7 +169,7 @@ fn parsed(line: &[u8], reading: Reading) -> Result<Line<'_, Result<Event, Refusa
     if reading == Reading::Skimmed
         && let Some(Skimmed { seq, at, prev, event }) = text.and_then(skim::skim)
     {
-        return Ok(Line { format: None, seq, at, prev: prev.into(), event: Ok(event), _digest: IgnoredAny });
+        return Ok(Line { format: None, seq, at, prev: prev.into(), event: Ok(event), digest: IgnoredAny });
     }
     let whole = match text {
         Some(text) => serde_json::from_str(text),

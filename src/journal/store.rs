@@ -163,16 +163,12 @@ impl Store {
 
     /// The run that the next one names.
     fn started_before(&self, newest: &Newest) -> Result<Option<Link>, JournalError> {
-        match newest.read()? {
+        if let Some(NewestRun { run, before }) = newest.read()? {
             // a crash kept it from getting its place; removed by other hands it is named all the same
-            Some(NewestRun { run, before }) => Ok(if self.never_was(&run.run) { before } else { Some(run) }),
-            None => {
-                let newest = self.runs_newest_first()?.into_iter();
-                Ok(newest
-                    .filter_map(|run| self.first_record(&run).map(|record| Link { run, first: record.digest }))
-                    .next())
-            }
+            return Ok(if self.never_was(&run.run) { before } else { Some(run) });
         }
+        let mut runs = self.runs_newest_first()?.into_iter();
+        Ok(runs.find_map(|run| self.first_record(&run).map(|record| Link { run, first: record.digest })))
     }
 
     /// Whether the run is a draft still: its program died before it was one.

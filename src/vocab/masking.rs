@@ -196,7 +196,7 @@ impl Masker {
         let search = match &self.search {
             Search::Nothing => return Vec::new(),
             Search::Everything if text.is_empty() => return Vec::new(),
-            Search::Everything => return Vec::from([0..text.len()]),
+            Search::Everything => return std::iter::once(0..text.len()).collect(),
             Search::Forms(search) => search,
         };
         // in the order of their ends: a longer one may swallow several before it

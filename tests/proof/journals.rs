@@ -5,7 +5,7 @@ use std::fs;
 use runbook::audit::Finding;
 use runbook::journal::{EventLog as _, Integrity, SealFault};
 
-use super::site::{Site, acted, at, ended, forged, id, lines, resumed, unsigned};
+use super::site::{Site, acted, at, ended, forged, id, lines, lines_before, resumed, unsigned};
 
 #[test]
 fn every_changed_byte_of_a_journal_shows_at_its_record() {
@@ -14,7 +14,7 @@ fn every_changed_byte_of_a_journal_shows_at_its_record() {
     let whole = fs::read(&path).unwrap();
     let mut seen = 0;
     for place in 0..whole.len() {
-        let line = whole[..place].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        let line = u64::from(lines_before(&whole, place)) + 1;
         let mut bytes = whole.clone();
         bytes[place] ^= 0x01;
         fs::write(&path, &bytes).unwrap();
@@ -46,7 +46,7 @@ fn every_changed_byte_of_a_seal_shows_at_its_line() {
     let path = site.seals(1);
     let whole = fs::read(&path).unwrap();
     for place in 0..whole.len() {
-        let number = whole[..place].iter().filter(|byte| **byte == b'\n').count() as u32 + 1;
+        let number = lines_before(&whole, place) + 1;
         let mut bytes = whole.clone();
         bytes[place] ^= 0x01;
         fs::write(&path, &bytes).unwrap();
@@ -100,7 +100,7 @@ fn a_tail_cut_at_any_length_shows_where_there_is_a_seal() {
     let bare = sealed.copy();
     fs::remove_file(bare.seals(1)).unwrap();
     for length in 0..whole.len() {
-        let records = whole[..length].iter().filter(|byte| **byte == b'\n').count() as u64;
+        let records = u64::from(lines_before(&whole, length));
         let boundary = length > 0 && whole[length - 1] == b'\n';
         fs::write(sealed.journal(1), &whole[..length]).unwrap();
         let faults = sealed.faults_of(1);

@@ -258,6 +258,11 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// How many whole lines there are in front of a place.
+pub(crate) fn lines_before(text: &[u8], place: usize) -> u32 {
+    (0..).zip(text[..place].split(|byte| *byte == b'\n')).map(|(at, _)| at).last().unwrap_or(0)
+}
+
 pub(crate) fn lines(text: &[u8]) -> Vec<Vec<u8>> {
     text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
 }

@@ -210,8 +210,7 @@ impl Course {
             | Event::Collected { .. }
             | Event::Chosen { .. }
             | Event::Noted { .. }
-            | Event::Resolved { .. }
-            | Event::RunsPruned { .. } => {}
+            | Event::Resolved { .. } => {}
         }
     }
 

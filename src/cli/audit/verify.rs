@@ -108,12 +108,11 @@ fn one(
 /// Asks hosts for their stamps: those that a run changed, or all of the inventory.
 fn ask(global: &Global, run: Option<&RunId>, store: &Store) -> Result<Seen, CliError> {
     let inventory = Context::open(global)?.inventory;
-    let hosts = match run {
-        Some(run) => Proof::changed_hosts(store, run),
-        None => {
-            let all = inventory.select("all").map_err(CliError::usage)?;
-            all.into_iter().chain([HostName::here()]).collect()
-        }
+    let hosts = if let Some(run) = run {
+        Proof::changed_hosts(store, run)
+    } else {
+        let all = inventory.select("all").map_err(CliError::usage)?;
+        all.into_iter().chain([HostName::here()]).collect()
     };
     Ok(conduct::runtime()?.block_on(against_hosts::ask(&inventory, hosts, run)))
 }
@@ -151,7 +150,7 @@ impl Teller<'_> {
         if faults.is_empty() {
             lines.push(in_order(findings));
         } else {
-            lines.extend(faults.iter().map(|fault| fault.to_string()));
+            lines.extend(faults.iter().map(ToString::to_string));
         }
         if unsigned && faults.is_empty() {
             lines.push("it must be signed: --require-signatures".to_owned());
