@@ -184,7 +184,7 @@ fn nothing_from_outside_commands_a_terminal() {
     assert_eq!(code, 4, "{asked}");
     harmless("the questions", &asked);
     assert!(asked.contains("Type `Type \\x1b]0;owned") && !asked.contains("not-shown-anywhere"), "{asked}");
-    let acked = format!("care=Type {}", HOSTILE);
+    let acked = format!("care=Type {HOSTILE}");
     let run = [
         "run",
         "hostile",
