@@ -46,6 +46,7 @@ const SUBCOMMANDS: &[&[&str]] = &[
     &["audit", "list"],
     &["audit", "show"],
     &["audit", "verify"],
+    &["audit", "export"],
     &["completions"],
     &["man"],
 ];
@@ -99,6 +100,7 @@ fn queries_print_one_document() {
         &["audit", "list"],
         &["audit", "show"],
         &["audit", "verify"],
+        &["audit", "export"],
         &["audit", "verify", "--all"],
         &["run", "local", "--dry-run"],
     ] {
@@ -290,6 +292,7 @@ fn a_reader_that_goes_away_is_no_fault() {
         &["audit", "list"],
         &["audit", "show"],
         &["audit", "verify"],
+        &["audit", "export"],
         &["man"],
         &["completions", "bash"],
         &["--help"],

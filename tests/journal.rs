@@ -4,11 +4,15 @@
 
 mod support;
 
+#[path = "journal/export.rs"]
+mod export;
 #[path = "journal/kill.rs"]
 mod kill;
 #[path = "journal/report.rs"]
 mod report;
 #[path = "journal/room.rs"]
 mod room;
+#[path = "journal/telling.rs"]
+mod telling;
 #[path = "journal/unreadable.rs"]
 mod unreadable;

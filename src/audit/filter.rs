@@ -42,7 +42,7 @@ impl Filter {
     }
 
     /// Whether a run of which this is known fits.
-    pub fn fits(&self, run: &impl Facts, running: bool) -> bool {
+    pub fn fits(&self, run: &(impl Facts + ?Sized), running: bool) -> bool {
         // what costs least comes first
         self.since.is_none_or(|since| run.started() >= since)
             && self.until.is_none_or(|until| run.started() < until)
@@ -67,7 +67,7 @@ fn is_host(wanted: &str, host: &str) -> bool {
     if wanted.contains(['*', '?']) { glob(wanted, host) } else { wanted == host }
 }
 
-fn has_reason(run: &impl Facts, text: &str) -> bool {
+fn has_reason(run: &(impl Facts + ?Sized), text: &str) -> bool {
     let has = |reason: &str| reason.to_lowercase().contains(text);
     run.reason().is_some_and(|reason| has(&reason)) || run.any_override(&|_, reason| has(reason))
 }

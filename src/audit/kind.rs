@@ -1,9 +1,13 @@
 //! How a run stands, in the words that people ask for it and read it by.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::event::RunStatus;
 
 /// How a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// It ended, and every check held.
     Ok,

@@ -6,11 +6,13 @@
 
 pub mod against_hosts;
 mod chain;
+pub mod export;
 mod filter;
 mod finding;
 mod kind;
 pub mod page;
 mod proof;
+mod selection;
 mod signature;
 mod survey;
 
@@ -20,5 +22,6 @@ pub use filter::Filter;
 pub use finding::{Finding, NamedBy};
 pub use kind::{Kind, standing};
 pub use proof::Proof;
+pub use selection::{Page, Selection, last_runs};
 pub use signature::{Key, Signer, Signers};
 pub use survey::{Sight, before, survey};

@@ -60,6 +60,10 @@ pub(super) enum Format {
     Text,
     /// For programs.
     Json,
+    /// Rows for a spreadsheet, of `audit export` only.
+    Csv,
+    /// One JSON document a line, of `audit export` only.
+    Jsonl,
 }
 
 /// When to use colour.
@@ -127,6 +131,9 @@ pub fn main() -> ExitCode {
     let verbose = if matches!(app.command, Command::Test(_)) { 0 } else { app.global.verbose };
     log(verbose);
     let global = app.global.clone();
+    if let Err(error) = is_for(global.format, &app.command) {
+        return ExitCode::from(tell(&global, &error));
+    }
     let result = match app.command {
         Command::List(args) => list::list(&global, &args),
         Command::Show(args) => show::show(&global, &args),
@@ -145,6 +152,22 @@ pub fn main() -> ExitCode {
         Command::Man(args) => man::man(&args),
     };
     ExitCode::from(result.unwrap_or_else(|error| tell(&global, &error)))
+}
+
+/// Refuses a format that the command does not write.
+fn is_for(format: Format, command: &Command) -> Result<(), CliError> {
+    let word = match format {
+        Format::Text | Format::Json => return Ok(()),
+        Format::Csv => "csv",
+        Format::Jsonl => "jsonl",
+    };
+    if let Command::Audit(args) = command
+        && args.exports()
+    {
+        return Ok(());
+    }
+    Err(CliError::usage(format!("only `runbook audit export` writes `--format {word}`"))
+        .hint("`--format json` is for programs, too"))
 }
 
 /// Tells an error and gives its exit status.

@@ -1,8 +1,10 @@
 //! `runbook audit`: one file a subcommand.
 
 mod against_hosts;
+mod export;
 mod filter;
 mod list;
+mod part;
 mod prune;
 mod report;
 mod seal;
@@ -29,9 +31,17 @@ enum Command {
     Show(show::Args),
     Verify(verify::Args),
     Report(report::Args),
+    Export(export::Args),
     Seal(seal::Args),
     Prune(prune::Args),
     Collect(collect::Args),
+}
+
+impl Args {
+    /// Whether rows are wanted.
+    pub(super) fn exports(&self) -> bool {
+        matches!(self.command, Command::Export(_))
+    }
 }
 
 pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
@@ -40,6 +50,10 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         return collect::collect(global, args);
     }
     let store = context::store_to_read(global)?;
+    // a table without rows has a head
+    if let Command::Export(args) = &args.command {
+        return export::export(global, store.as_ref(), args);
+    }
     let Some(store) = store else {
         let dir = context::state_dir(global)?;
         if dir.join("chain").exists() {
@@ -58,9 +72,10 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         Command::List(args) => list::list_runs(global, &store, args),
         Command::Show(args) => show::show(global, &store, args),
         Command::Verify(args) => verify::verify(global, &store, args),
-        Command::Report(args) => report::report(global, &store, args),
         Command::Seal(args) => seal::seal_run(global, &store, args),
         Command::Prune(args) => prune::prune(global, args),
+        Command::Export(args) => export::export(global, Some(&store), args),
+        Command::Report(args) => report::report(global, &store, args),
         Command::Collect(args) => collect::collect(global, args),
     }
 }

@@ -10,7 +10,7 @@ use super::context::{self, Context};
 use super::error::CliError;
 use super::run::load;
 use super::{drift, exit, publish};
-use crate::audit::standing;
+use crate::audit::{last_runs, standing};
 use crate::model::Runbook;
 use crate::render::{Document, Edition, LastRun, Ran, html, markdown, mediawiki};
 use crate::report::Sink;
@@ -217,14 +217,15 @@ impl LastRuns {
     pub(super) fn read(global: &Global, stale_after: Option<Period>) -> Self {
         let mut runs = BTreeMap::new();
         let store = context::store_to_read(global).ok().flatten();
-        for listing in store.and_then(|store| store.list().ok()).unwrap_or_default() {
-            let Ok(summary) = listing.summary else { continue };
-            runs.entry(summary.opened.runbook.clone()).or_insert_with(|| Ran {
-                at: summary.opened_at,
-                by: summary.opened.operator.name.clone(),
-                outcome: standing(&summary.status, listing.running),
-                took: Period::seconds(summary.last_at.duration_since(summary.opened_at).unsigned_abs().as_secs()),
-            });
+        for (runbook, indexed) in store.and_then(|store| last_runs(&store).ok()).unwrap_or_default() {
+            let Ok(entry) = indexed.entry else { continue };
+            let ran = Ran {
+                at: entry.started,
+                outcome: standing(&entry.status, indexed.running),
+                took: Period::seconds(entry.last.duration_since(entry.started).unsigned_abs().as_secs()),
+                by: entry.operator,
+            };
+            runs.insert(runbook, ran);
         }
         Self { runs, stale_after }
     }

@@ -6,7 +6,7 @@ use super::app::{Format, Global};
 use super::context;
 use super::error::CliError;
 use super::{exit, view};
-use crate::audit::standing;
+use crate::audit::{last_runs as last_runs_of, standing};
 use crate::report::table::{Cell, Fit};
 use crate::report::{Role, Table};
 use crate::source::{BookSource, Headline};
@@ -96,13 +96,14 @@ fn row(headline: &Headline, run: Option<&LastRun>, indent: &str) -> Vec<Cell> {
 fn last_runs(global: &Global) -> BTreeMap<String, LastRun> {
     let mut last = BTreeMap::new();
     let Ok(Some(store)) = context::store_to_read(global) else { return last };
-    for listing in store.list().unwrap_or_default() {
-        let Ok(summary) = listing.summary else { continue };
-        last.entry(summary.opened.runbook.clone()).or_insert_with(|| LastRun {
-            at: summary.opened_at.strftime("%Y-%m-%d %H:%M").to_string(),
-            by: summary.opened.operator.name.clone(),
-            outcome: standing(&summary.status, listing.running),
-        });
+    for (runbook, indexed) in last_runs_of(&store).unwrap_or_default() {
+        let Ok(entry) = indexed.entry else { continue };
+        let run = LastRun {
+            at: entry.started.strftime("%Y-%m-%d %H:%M").to_string(),
+            by: entry.operator,
+            outcome: standing(&entry.status, indexed.running),
+        };
+        last.insert(runbook, run);
     }
     last
 }

@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::run::{INVENTORY, Word, load};
 use super::{exit, identity, params, terminal};
 use crate::event::{Event, Opened, Resumed};
-use crate::journal::{EventLog as _, FindError, Integrity, Replay, RunListing, Store};
+use crate::journal::{EventLog as _, FindError, Indexed, Integrity, Replay, Store};
 use crate::plan::make::{Making, RunFacts};
 use crate::plan::{Given, Plan, bind};
 use crate::vocab::{Clock as _, Digest, RunId, SystemClock};
@@ -96,21 +96,17 @@ pub(super) fn find(store: &Store, text: &str) -> Result<RunId, CliError> {
 
 /// The operator's latest unfinished run, when it is clear which one that is.
 fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
-    let (unfinished, unreadable): (Vec<_>, Vec<_>) = store
-        .list()?
-        .into_iter()
-        .filter(|listing| listing.is_unfinished() || listing.summary.is_err())
-        .partition(RunListing::is_unfinished);
+    let (unfinished, unreadable): (Vec<_>, Vec<_>) = store.unfinished()?.into_iter().partition(Indexed::is_unfinished);
     mention_unreadable(&unreadable);
-    let describe = |listing: &RunListing| match &listing.summary {
-        Ok(summary) => format!(
+    let describe = |indexed: &Indexed| match &indexed.entry {
+        Ok(entry) => format!(
             "{}  {}  {}  by {}",
-            listing.run,
-            summary.opened_at.strftime("%Y-%m-%d %H:%M UTC"),
-            summary.opened.runbook,
-            crate::vocab::neutral::one_line(&summary.opened.operator.name)
+            indexed.run,
+            entry.started.strftime("%Y-%m-%d %H:%M UTC"),
+            entry.runbook,
+            crate::vocab::neutral::one_line(&entry.operator)
         ),
-        Err(error) => format!("{}  {}", listing.run, error.whole()),
+        Err(error) => format!("{}  {}", indexed.run, error.whole()),
     };
     let [only] = unfinished.as_slice() else {
         if unfinished.is_empty() {
@@ -118,10 +114,10 @@ fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
         }
         return choose(&unfinished, &describe);
     };
-    let Ok(summary) = &only.summary else { return choose(&unfinished, &describe) };
+    let Ok(entry) = &only.entry else { return choose(&unfinished, &describe) };
     // a run of tomorrow is no fresher than one of yesterday: the clock was wrong then, or is now
-    let age = SystemClock.now().duration_since(summary.opened_at);
-    let theirs = summary.opened.operator.name != operator;
+    let age = SystemClock.now().duration_since(entry.started);
+    let theirs = entry.operator != operator;
     if theirs || age.abs() > jiff::SignedDuration::from_hours(12) {
         return choose(&unfinished, &describe);
     }
@@ -132,22 +128,22 @@ fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
 const MENTIONED: usize = 3;
 
 /// Says which runs cannot be read: one of them may be unfinished, and it is not looked for in vain.
-pub(super) fn mention_unreadable(listings: &[RunListing]) {
+pub(super) fn mention_unreadable(runs: &[Indexed]) {
     let out = crate::report::Sink::stderr();
-    if listings.len() > MENTIONED {
-        out.write(&format!("note: {} runs cannot be read: `runbook audit list` says why\n", listings.len()));
+    if runs.len() > MENTIONED {
+        out.write(&format!("note: {} runs cannot be read: `runbook audit list` says why\n", runs.len()));
         return;
     }
-    for listing in listings {
-        if let Err(error) = &listing.summary {
-            let text = format!("note: the run {} cannot be read: {}\n", listing.run, error.whole());
+    for indexed in runs {
+        if let Err(error) = &indexed.entry {
+            let text = format!("note: the run {} cannot be read: {}\n", indexed.run, error.whole());
             out.write(&crate::vocab::neutral::neutralise(&text));
         }
     }
 }
 
 /// Asks which run is meant, or names the candidates where nobody can be asked.
-fn choose(unfinished: &[RunListing], describe: &dyn Fn(&RunListing) -> String) -> Result<RunId, CliError> {
+fn choose(unfinished: &[Indexed], describe: &dyn Fn(&Indexed) -> String) -> Result<RunId, CliError> {
     let names: Vec<String> = unfinished.iter().map(describe).collect();
     if terminal::is_there() {
         let chosen = inquire::Select::new("Which run?", names.clone()).prompt();

@@ -312,16 +312,20 @@ fn mention_unfinished(global: &Global, store: &crate::journal::Store, plan: &Pla
     if !plan.changes || global.format == Format::Json {
         return;
     }
-    let Ok(all) = store.list() else { return };
-    let (readable, unreadable): (Vec<_>, Vec<_>) = all.into_iter().partition(|listing| listing.summary.is_ok());
+    let Ok(all) = store.unfinished() else { return };
+    let (readable, unreadable): (Vec<_>, Vec<_>) = all.into_iter().partition(|indexed| indexed.entry.is_ok());
     super::resume::mention_unreadable(&unreadable);
     let mut told = String::new();
-    for listing in readable.into_iter().filter(crate::journal::RunListing::is_unfinished) {
-        let Ok(replay) = store.read(&listing.run) else { continue };
+    let hosts = plan.changed_hosts();
+    let shares = |indexed: &crate::journal::Indexed| {
+        indexed.entry.as_ref().is_ok_and(|entry| entry.changes && entry.hosts.iter().any(|host| hosts.contains(host)))
+    };
+    for indexed in readable.into_iter().filter(shares) {
+        let Ok(replay) = store.read(&indexed.run) else { continue };
         if conduct::touches(&replay.state, plan) {
             let opened = &replay.state.opened;
             let operator = crate::vocab::neutral::one_line(&opened.operator.name);
-            told.push_str(&format!("  {}  {} by {operator}\n", listing.run, opened.runbook));
+            told.push_str(&format!("  {}  {} by {operator}\n", indexed.run, opened.runbook));
         }
     }
     if !told.is_empty() {

@@ -27,6 +27,8 @@ enum Of {
     Scenario,
     /// An event of a journal, or of `--format json`.
     Event,
+    /// A line of `audit export --format jsonl`.
+    Export,
 }
 
 pub(super) fn schema(args: &Args) -> Result<u8, CliError> {
@@ -36,6 +38,7 @@ pub(super) fn schema(args: &Args) -> Result<u8, CliError> {
         Of::Book => SchemaKind::Book,
         Of::Scenario => SchemaKind::Scenario,
         Of::Event => SchemaKind::Event,
+        Of::Export => SchemaKind::Export,
     };
     crate::report::Sink::stdout().write(&schema.text());
     Ok(exit::OK)

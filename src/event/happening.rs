@@ -556,6 +556,16 @@ pub enum AskedWhat {
     },
 }
 
+impl AskedWhat {
+    /// The step and host, where it was about one.
+    pub fn at(&self) -> Option<&StepHost> {
+        match self {
+            Self::Start | Self::Warning { .. } => None,
+            Self::Manual { at } | Self::Failure { at } | Self::InDoubt { at } => Some(at),
+        }
+    }
+}
+
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -54,6 +54,20 @@ pub(super) fn spill<E>(event: &mut Event, mut keep: impl FnMut(&Digest, &str) ->
     Ok(())
 }
 
+/// Puts the large outputs of `event` back whole, from the files beside the journal. Gives those that could not be, each by
+/// its file's name in the folder; their ends stay.
+pub(super) fn put_back(folder: &Folder, event: &mut Event) -> Vec<(String, FileFault)> {
+    let mut faults = Vec::new();
+    for output in outputs(event) {
+        let Some(stored) = &output.stored else { continue };
+        match read(&folder.outputs(), &stored.digest) {
+            Ok(bytes) => output.text = String::from_utf8_lossy(&bytes).into_owned(),
+            Err(fault) => faults.push((format!("outputs/{}", stored.digest), fault)),
+        }
+    }
+    faults
+}
+
 /// Cuts the outputs in `event` to what fits into the room that was taken for them, however they are written as JSON.
 pub(super) fn cramp(event: &mut Event) {
     for output in outputs(event) {

@@ -30,7 +30,13 @@ impl Store {
     /// Finds a run by its id, by a beginning of its id or of the part behind the dash that no other run has, or the
     /// newest one as `latest`.
     pub fn find(&self, text: &str) -> Result<RunId, FindError> {
-        let runs = self.runs_newest_first()?;
+        // a whole id needs no other; which runs there are, and in what order, the index knows
+        if let Ok(run) = text.parse()
+            && self.folder(&run).is_dir()
+        {
+            return Ok(run);
+        }
+        let runs = self.ids_newest_first()?;
         let no_such = || FindError::NoSuch { text: text.to_owned() };
         if text == "latest" {
             return runs.into_iter().next().ok_or_else(no_such);

@@ -140,6 +140,11 @@ pub(super) fn open_plain_to_append(path: &Path) -> io::Result<File> {
     open_if_plain(OpenOptions::new().read(true).append(true), path)
 }
 
+/// Opens a plain file for reading and writing anywhere.
+pub(super) fn open_plain_to_change(path: &Path) -> io::Result<File> {
+    open_if_plain(OpenOptions::new().read(true).write(true), path)
+}
+
 fn open_if_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;

@@ -42,26 +42,10 @@ pub struct RunSummary {
     pub last_at: Timestamp,
 }
 
-impl RunListing {
-    /// Whether the run could go on, and nobody is at it.
-    pub fn is_unfinished(&self) -> bool {
-        !self.running
-            && self.summary.as_ref().is_ok_and(|summary| match summary.status {
-                RunStatus::Open | RunStatus::Stopped { .. } => true,
-                RunStatus::Ended { .. } | RunStatus::Abandoned { .. } => false,
-            })
-    }
-}
-
 impl Store {
     /// Every run, newest first; one that cannot be read is listed with its failure.
     pub fn list(&self) -> Result<Vec<RunListing>, JournalError> {
         Ok(self.runs_newest_first()?.into_iter().map(|run| self.glance(run)).collect())
-    }
-
-    /// The runs that are open or stopped and that nobody is at, newest first.
-    pub fn unfinished(&self) -> Result<Vec<RunListing>, JournalError> {
-        Ok(self.list()?.into_iter().filter(RunListing::is_unfinished).collect())
     }
 
     /// A run's first record, as far as it can be read.

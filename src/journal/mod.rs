@@ -6,6 +6,7 @@
 //!                 outputs/DIGEST     large outputs, whole
 //!                 journal.torn-N     half records that crashes left
 //!                 seals.jsonl        what each stretch came to, signed
+//! DIR/index                          what is known of each run, made from the journals
 //! DIR/chain/                         the newest run and the newest seal, which the next ones name
 //!     pruned.jsonl                   the seals of runs whose journals were removed
 //! ```
@@ -47,7 +48,7 @@ mod tests;
 pub use attachment::LARGE_OUTPUT;
 pub use error::{Doing, Fate, JournalError};
 pub use finding::FindError;
-pub use index::{Entry, Facts, Indexed};
+pub use index::{Catalogue, Entry, Facts, Indexed, Known};
 pub use integrity::{Fault, FileFault, Integrity};
 pub use listing::{RunListing, RunSummary};
 pub use log::EventLog;

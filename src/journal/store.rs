@@ -11,16 +11,18 @@ use serde::{Deserialize, Serialize};
 use super::attachment;
 use super::error::{Doing, JournalError};
 use super::folder::{self, Folder};
+use super::index::Arrival;
 use super::integrity::FileFault;
 use super::newest::{self, Newest};
 use super::reader::{self, Replay, Verification};
 use super::record::Record;
 use super::writer::Journal;
-use crate::event::{Link, Opened};
+use crate::event::{Event, Link, Opened};
 use crate::vocab::{Digest, RunId};
 
-/// The beginning of the name of a run's folder before its first record is on the disk.
-const DRAFT: &str = ".new-";
+/// Where a run's folder is before its first record is on the disk: below the folder of runs, which may be on a file
+/// system of its own, and not in it, so that nothing changes that folder but runs.
+const DRAFTS: &str = ".drafts";
 
 /// The name of the chain of runs.
 const CHAIN: &str = "run";
@@ -117,10 +119,12 @@ impl Store {
         let before = self.started_before(&newest)?;
         opened.link.clone_from(&before);
         self.remove_old_drafts(at);
+        folder::make_directories(&self.drafts()).map_err(Doing::Create.on(&self.drafts()))?;
         folder::make_directory(draft.path())?;
         let result = Journal::begin(&draft, at, opened, texts).and_then(|journal| {
             let link = Link { run: run.clone(), first: journal.head().clone() };
             newest.write(&NewestRun { run: link, before: before.clone() })?;
+            let arrival = Arrival::expect(self);
             // the new name is refused where a folder with anything in it has it
             fs::rename(draft.path(), folder.path()).map_err(|error| match error.kind() {
                 io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
@@ -128,6 +132,7 @@ impl Store {
                 }
                 _ => Doing::Rename.on(folder.path())(error),
             })?;
+            arrival.came(&run);
             Ok(journal)
         });
         match result {
@@ -174,7 +179,7 @@ impl Store {
     }
 
     fn draft(&self, run: &RunId) -> PathBuf {
-        self.runs().join(format!("{DRAFT}{run}"))
+        self.drafts().join(run.as_str())
     }
 
     /// Goes on with an earlier run: locks and verifies its journal, cuts a torn end off, and continues the chain.
@@ -216,18 +221,15 @@ impl Store {
         attachment::read(&Folder::new(self.folder(run)).outputs(), digest)
     }
 
+    /// Puts the large outputs of an event of a run back whole. Gives those that could not be, each by its file's name in
+    /// the run's folder; of them the event keeps the ends.
+    pub fn put_back(&self, run: &RunId, event: &mut Event) -> Vec<(String, FileFault)> {
+        attachment::put_back(&Folder::new(self.folder(run)), event)
+    }
+
     /// The ids of all runs, newest first by the clock at their start.
     pub fn runs_newest_first(&self) -> Result<Vec<RunId>, JournalError> {
-        let path = self.runs();
-        let entries = fs::read_dir(&path).map_err(Doing::Read.on(&path))?;
-        let mut runs = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(Doing::Read.on(&path))?.file_name();
-            // drafts and whatever else somebody put there
-            if let Some(run) = name.to_str().and_then(|name| name.parse::<RunId>().ok()) {
-                runs.push(run);
-            }
-        }
+        let mut runs = self.ids()?;
         runs.sort_by(|a, b| b.cmp(a));
         // an id tells the second only
         for same in runs.chunk_by_mut(|a, b| a.second() == b.second()).filter(|same| same.len() > 1) {
@@ -236,8 +238,39 @@ impl Store {
         Ok(runs)
     }
 
-    fn runs(&self) -> PathBuf {
+    /// The store that a run's folder is in.
+    pub(super) fn around(folder: &Folder) -> Option<Self> {
+        Some(Self { root: folder.path().parent()?.parent()?.to_owned() })
+    }
+
+    /// Whether it has no run.
+    pub(super) fn is_empty(&self) -> bool {
+        fs::read_dir(self.runs()).is_ok_and(|mut entries| {
+            entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy() == DRAFTS))
+        })
+    }
+
+    pub(super) fn runs(&self) -> PathBuf {
         self.root.join("runs")
+    }
+
+    /// The ids of all runs, in no order.
+    pub(super) fn ids(&self) -> Result<Vec<RunId>, JournalError> {
+        let path = self.runs();
+        let entries = fs::read_dir(&path).map_err(Doing::Read.on(&path))?;
+        let mut runs = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(Doing::Read.on(&path))?.file_name();
+            // the drafts and whatever else somebody put there
+            if let Some(run) = name.to_str().and_then(|name| name.parse::<RunId>().ok()) {
+                runs.push(run);
+            }
+        }
+        Ok(runs)
+    }
+
+    fn drafts(&self) -> PathBuf {
+        self.runs().join(DRAFTS)
     }
 
     pub(super) fn existing(&self, run: &RunId) -> Result<Folder, JournalError> {
@@ -252,11 +285,8 @@ impl Store {
 
     /// Tidying only: what cannot be removed stays.
     fn remove_old_drafts(&self, now: Timestamp) {
-        let Ok(entries) = fs::read_dir(self.runs()) else { return };
+        let Ok(entries) = fs::read_dir(self.drafts()) else { return };
         for entry in entries.flatten() {
-            if !entry.file_name().to_string_lossy().starts_with(DRAFT) {
-                continue;
-            }
             let changed = entry.metadata().and_then(|found| found.modified()).ok();
             if changed.is_some_and(|changed| is_old(changed, now)) {
                 let _ = fs::remove_dir_all(entry.path());

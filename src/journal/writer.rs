@@ -13,11 +13,13 @@ use super::attachment;
 use super::chain::Chain;
 use super::error::{Doing, Fate, JournalError};
 use super::folder::{self, Folder};
+use super::index;
 use super::integrity::Integrity;
 use super::log::{Durability, EventLog};
 use super::reader::{self, Holder, Replay};
 use super::record::LONGEST;
 use super::room::{self, Part, Room};
+use super::store::Store;
 use crate::event::{Event, Opened};
 use crate::vocab::{Digest, RunId};
 
@@ -243,6 +245,10 @@ impl Journal {
         if matches!(record.event, Event::Stopped { .. } | Event::Ended { .. } | Event::Abandoned { .. }) {
             // not left to the drop: a program on its way out need not come to that
             self.room.give_back(&self.file, self.length);
+            // nothing more is written after this for now: what the index is told of the file will stay so
+            if let (Some(store), Some(state)) = (Store::around(&self.folder), self.chain.state()) {
+                index::tell(&store, &self.run, state, &self.file);
+            }
         }
         Ok(record.event)
     }

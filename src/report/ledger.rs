@@ -46,23 +46,48 @@ impl Ledger {
         Self { entries }
     }
 
-    /// The list as text. Times are those of `zone`, to the second.
+    /// The list as text. Times are those of `zone`, to the second; a narrow terminal has fewer columns, and times to the
+    /// minute.
     pub fn shown(&self, fit: Fit, styles: &Styles, zone: &TimeZone) -> String {
-        let mut table = Table::new(["run", "started", "runbook", "operator", "outcome", "exit", "took", "reason"]);
+        let columns = match fit {
+            Fit::Width(columns) => columns,
+            Fit::Whole | Fit::Tabs => usize::MAX,
+        };
+        // the id has the year
+        let started = |at| match columns {
+            0..100 => at_minute(at, zone, "%m-%d %H:%M"),
+            100..ROOMY => at_minute(at, zone, "%Y-%m-%d %H:%M"),
+            ROOMY.. => elapsed::stamp(at, zone),
+        };
+        let has = |column: &str| match column {
+            "exit" => columns >= ROOMY,
+            "took" | "reason" => columns >= 100,
+            _ => true,
+        };
+        let names = ["run", "started", "runbook", "operator", "outcome", "exit", "took", "reason"];
+        let mut table = Table::new(names.into_iter().filter(|name| has(name))).with_whole("run").with_whole("started");
         for entry in &self.entries {
-            table.row(vec![
+            let cells = [
                 Cell::new(Role::Text, &entry.run),
-                Cell::new(Role::Dim, entry.started.map_or_else(|| "-".to_owned(), |at| elapsed::stamp(at, zone))),
+                Cell::new(Role::Dim, entry.started.map_or_else(|| "-".to_owned(), started)),
                 Cell::new(Role::Heading, &entry.runbook),
                 Cell::new(Role::Text, &entry.operator),
                 Cell::new(entry.role, &entry.outcome),
                 Cell::number(entry.exit.map_or_else(|| "-".to_owned(), |exit| exit.to_string())),
                 Cell::new(Role::Dim, elapsed::short(entry.took)),
                 Cell::new(Role::Text, entry.reason.as_deref().unwrap_or("")),
-            ]);
+            ];
+            table.row(names.into_iter().zip(cells).filter(|(name, _)| has(name)).map(|(_, cell)| cell).collect());
         }
         table.shown(fit, styles)
     }
+}
+
+/// From so many columns on nothing is left out.
+const ROOMY: usize = 120;
+
+fn at_minute(at: Timestamp, zone: &TimeZone, format: &str) -> String {
+    at.to_zoned(zone.clone()).strftime(format).to_string()
 }
 
 #[cfg(test)]
@@ -94,6 +119,12 @@ mod tests {
         20261122T031500Z-1a2b3c4d  2026-11-22 03:15:00  restart-webs  mark      interrupted   130  2m 05s  new⏎release \x1b[2J
         20261122T031500Z-1a2b3c4d  2026-11-22 03:15:00  x             mark      unfinished      -  2m 05s  new⏎release \x1b[2J
         "#);
+        insta::assert_snapshot!(ledger.shown(Fit::Width(80), &Styles::plain(), &TimeZone::UTC), @"
+        run                        started      runbook       operator  outcome
+        20261122T031500Z-1a2b3c4d  11-22 03:15  restart-jobs  mark      ok
+        20261122T031500Z-1a2b3c4d  11-22 03:15  restart-webs  mark      interrupted
+        20261122T031500Z-1a2b3c4d  11-22 03:15  x             mark      unfinished
+        ");
         for columns in 0..130 {
             for line in ledger.shown(Fit::Width(columns), &Styles::plain(), &TimeZone::UTC).lines() {
                 assert!(super::super::line::width(line) <= columns, "{columns}: {line}");

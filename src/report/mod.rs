@@ -26,6 +26,7 @@ pub mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod screen;
+pub mod selection;
 pub mod sink;
 pub mod story;
 pub mod style;
@@ -34,6 +35,8 @@ mod survival;
 pub mod table;
 pub mod tally;
 pub mod telling;
+#[cfg(test)]
+mod telling_tests;
 pub mod verdicts;
 pub mod way_on;
 pub mod words;
@@ -44,6 +47,7 @@ pub use ledger::Ledger;
 pub use line::Line;
 pub use live::Live;
 pub use plain::Plain;
+pub use selection::Selection;
 pub use sink::{Data, Sink};
 pub use story::{Keeper, Story};
 pub use style::{Role, Styles};

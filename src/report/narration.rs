@@ -94,6 +94,10 @@ pub struct Narrator {
     judged: BTreeMap<String, Vec<HostVerdict>>,
     looked: BTreeSet<StepHost>,
     full: bool,
+    /// Who runs this stretch.
+    who: String,
+    /// The preconditions that the run goes on against.
+    overridden: BTreeSet<String>,
     began: BTreeMap<StepHost, Timestamp>,
     wrote: BTreeMap<StepHost, String>,
     /// Where a check was told not to hold: the outcome need not say why again.
@@ -111,6 +115,8 @@ impl Narrator {
             judged: BTreeMap::new(),
             looked: BTreeSet::new(),
             full: false,
+            who: String::new(),
+            overridden: BTreeSet::new(),
             began: BTreeMap::new(),
             wrote: BTreeMap::new(),
             unmet: BTreeSet::new(),
@@ -126,7 +132,12 @@ impl Narrator {
     /// What `event` says; `steps` are those of the plan, for their names.
     pub fn tell(&mut self, at: Timestamp, event: &Event, steps: &[StepEntry]) -> Vec<Told> {
         match event {
-            Event::Opened(_) | Event::Resumed(_) => outline::head(event).into_iter().map(Told::line).collect(),
+            Event::Opened(_) | Event::Resumed(_) => {
+                if let Some(operator) = outline::operator_of(event) {
+                    self.who.clone_from(&operator.name);
+                }
+                outline::head(event).into_iter().map(Told::line).collect()
+            }
             Event::HostsLocked { hosts, left_out } => {
                 let locked = fold_hosts(hosts.iter().map(|locked| &locked.host));
                 let locked = (self.full && !hosts.is_empty()).then(|| Told::new(format!("locked {locked}")));
@@ -160,10 +171,12 @@ impl Narrator {
             }
             Event::PreconditionJudged { id, says, moment, verdicts, .. } => self.judged(id, says, moment, verdicts),
             Event::PreconditionOverridden { id, how, reason } => {
+                self.overridden.insert(id.clone());
                 let was = self.judged.get(id).map(|verdicts| verdicts::reasons(verdicts)).unwrap_or_default();
                 let how = override_words(*how);
+                let by = if self.full { format!("{} with {how}", self.who) } else { how.to_owned() };
                 vec![
-                    Told::new(format!("{id} does not hold; overridden by {how}: {reason}"))
+                    Told::new(format!("{id} does not hold; overridden by {by}: {reason}"))
                         .mark(Mark::Warning)
                         .detail(was),
                 ]
@@ -181,6 +194,9 @@ impl Narrator {
             }
             Event::WarningAcknowledged { id, how } => match how {
                 AckHow::NotNeeded => Vec::new(),
+                AckHow::Confirmed | AckHow::Typed | AckHow::Flag | AckHow::Emergency if self.full => {
+                    vec![Told::new(format!("warning {id} {} ({})", ack_words(*how), self.who))]
+                }
                 AckHow::Confirmed | AckHow::Typed => {
                     vec![Told::new(format!("warning {id} {}", ack_words(*how))).fine()]
                 }
@@ -189,7 +205,15 @@ impl Narrator {
                 }
             },
             Event::Asked { what, question } => vec![asked(what, Told::new(format!("asked: {question}"))).fine()],
-            Event::Answered { what, answer } => vec![answered(what, answer)],
+            Event::Answered { what, answer } => {
+                let told = answered(what, answer);
+                vec![match answer {
+                    Answer::Yes | Answer::No | Answer::Text(_) if self.full => {
+                        Told { text: told.text.with(Role::Text, &format!(" ({})", self.who)), ..told }
+                    }
+                    Answer::Yes | Answer::No | Answer::Text(_) | Answer::Flag(_) | Answer::NoTerminal => told,
+                }]
+            }
             Event::RollStarted { step, batches } => vec![roll(step, batches, steps)],
             Event::FloorJudged { step, batch, needed, healthy, sick, takes_none } => {
                 let told = floor(step, *batch, *needed, healthy, sick);
@@ -211,6 +235,26 @@ impl Narrator {
                 let left = (!left.is_empty()).then(|| Line::text(&format!("not run on {left}")));
                 vec![Told::new(format!("stopped: {why}")).of(step).mark(Mark::Failed).detail(left)]
             }
+            Event::Looked { at: place, probe, observations } if self.full => {
+                let hosts = fold_hosts(observations.iter().map(|one| &one.host));
+                let problems = observations.iter().flat_map(|one| {
+                    one.problems.iter().map(|problem| {
+                        Line::new()
+                            .with(Role::Host, one.host.as_str())
+                            .with(Role::Text, &format!("   unknown: {problem}"))
+                    })
+                });
+                let told = Told::line(Line::new().with(Role::Dim, &format!("looked: probe {probe} on {hosts}")))
+                    .detail(problems);
+                vec![match place {
+                    Some(place) => told.at(place),
+                    None => told,
+                }]
+            }
+            Event::ObservedBefore { at: place, .. } if self.full => {
+                let text = "looked before it, for its checks";
+                vec![Told::line(Line::new().with(Role::Dim, text)).at(place)]
+            }
             Event::LocksReleased { .. }
             | Event::RollEnded { .. }
             | Event::ObservedBefore { .. }
@@ -218,8 +262,15 @@ impl Narrator {
             Event::StepStarted { at: place, attempt, command, .. } => {
                 self.began.entry(place.clone()).or_insert(at);
                 let again = if *attempt > 1 { format!("try {attempt}: ") } else { String::new() };
-                let text = Line::text(&again).with(Role::Dim, "$ ").with(Role::Command, command.trim_end());
-                vec![Told::line(text).at(place).fine()]
+                let text = Line::text(&again).with(Role::Dim, "$ ");
+                let told = if self.full {
+                    let mut lines = Line::each(Role::Command, command.trim_end()).into_iter();
+                    let first = lines.next().unwrap_or_default();
+                    Told::line(text.and(first)).detail(lines)
+                } else {
+                    Told::line(text.with(Role::Command, command.trim_end()))
+                };
+                vec![told.at(place).fine()]
             }
             Event::StepActed { at: place, end, stdout, stderr, took, output_cut, .. } => {
                 self.wrote.insert(place.clone(), joined(stdout, stderr));
@@ -305,7 +356,8 @@ impl Narrator {
             Event::Ended { exit, why } => vec![Told::new(format!("ended (exit {exit}): {why}")).fine()],
             Event::Resolved { at: place, done, reason, operator } => {
                 let what = if *done { "done" } else { "not done" };
-                vec![Told::new(format!("settled as {what} by {}: {reason}", operator.name)).at(place)]
+                let text = format!("settled as {what} by {}: {reason}", operator.name);
+                vec![Told::new(text).at(place).mark(Mark::Warning)]
             }
             Event::Abandoned { reason, operator } => {
                 vec![Told::new(format!("abandoned by {}: {reason}", operator.name)).mark(Mark::Warning)]
@@ -328,7 +380,9 @@ impl Narrator {
         let told = if verdicts::hold(verdicts) {
             Told::new(format!("{id}: {says}")).mark(Mark::Ok).fine_if(again)
         } else if self.full {
-            Told::new(format!("{id} does not hold: {says}")).mark(Mark::Failed).detail(verdicts::reasons(verdicts))
+            let (still, mark) =
+                if self.overridden.contains(id) { (" (overridden before)", Mark::Warning) } else { ("", Mark::Failed) };
+            Told::new(format!("{id} does not hold{still}: {says}")).mark(mark).detail(verdicts::reasons(verdicts))
         } else {
             Told::new(format!("{id} does not hold: {short}")).mark(Mark::Failed)
         };

@@ -211,7 +211,8 @@ impl Gathering {
         }
     }
 
-    fn finish(&mut self) -> Vec<Gathered> {
+    /// The tables of what was seen so far, complete or not.
+    pub fn finish(&mut self) -> Vec<Gathered> {
         let mut seen = std::mem::take(&mut self.seen);
         // stable: hosts the roll does not name stay behind the others, in the order of their answers
         seen.sort_by_key(|(at, _, _)| self.order.iter().position(|host| *host == at.host).unwrap_or(usize::MAX));

@@ -17,6 +17,17 @@ pub fn head(event: &Event) -> Vec<Line> {
     Vec::new()
 }
 
+/// Who began a stretch; nobody for any other event.
+pub fn operator_of(event: &Event) -> Option<&OperatorEntry> {
+    if let Event::Opened(opened) = event {
+        return Some(&opened.operator);
+    }
+    if let Event::Resumed(resumed) = event {
+        return Some(&resumed.operator);
+    }
+    None
+}
+
 fn opening(opened: &Opened) -> Vec<Line> {
     let mut title = Line::new().with(Role::Heading, &opened.runbook);
     if !opened.title.is_empty() {

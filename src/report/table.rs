@@ -57,6 +57,7 @@ pub struct Table {
     columns: Vec<String>,
     rows: Vec<Row>,
     note: Option<String>,
+    whole: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,13 +70,21 @@ struct Row {
 impl Table {
     /// A table with these columns.
     pub fn new(columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new(), note: None }
+        Self { columns: columns.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
     /// Names the column that carries the notes of short rows where there is no room to write across: in `Fit::Tabs`.
     #[must_use]
     pub fn with_notes(mut self, column: &str) -> Self {
         self.note = Some(column.to_owned());
+        self
+    }
+
+    /// Names a column that is cut only when all others are as narrow as can be: what people copy from it is of no use
+    /// in part.
+    #[must_use]
+    pub fn with_whole(mut self, column: &str) -> Self {
+        self.whole.push(column.to_owned());
         self
     }
 
@@ -174,7 +183,11 @@ impl Table {
         let room = most.saturating_sub(GAP.len() * widths.len().saturating_sub(1));
         while widths.iter().sum::<usize>() > room {
             // the last of the widest: the host in front is what a reader needs most
-            let Some((widest, _)) = widths.iter().enumerate().max_by_key(|(_, width)| **width) else { break };
+            let narrows = |column: usize| !self.columns.get(column).is_some_and(|name| self.whole.contains(name));
+            let columns = widths.iter().enumerate();
+            let widest = columns.clone().filter(|(column, width)| narrows(*column) && **width > LEAST);
+            let widest = widest.max_by_key(|(_, width)| **width).or_else(|| columns.max_by_key(|(_, width)| **width));
+            let Some((widest, _)) = widest else { break };
             if widths[widest] <= 1 {
                 break;
             }
@@ -188,6 +201,9 @@ impl Table {
 }
 
 const GAP: &str = "  ";
+
+/// A column is not made narrower than this for one that is to be whole.
+const LEAST: usize = 6;
 
 fn aligned(cells: &[Cell], note: Option<&Cell>, widths: &[usize], right: &[bool], styles: &Styles) -> Line {
     let mut line = Line::new();

@@ -4,6 +4,7 @@
 //! is told host by host, and what a reader of a record wants (who exactly, what was seen when something did not hold,
 //! what was written when something failed) is told in full.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,17 +12,21 @@ use jiff::tz::TimeZone;
 
 use super::elapsed;
 use super::line::{self, Line};
-use super::narration::{self, Narrator, Told, tail};
-use super::observed;
+use super::narration::{Narrator, Told, tail};
+use super::observed::{self, Gathered, Gathering};
 use super::outline;
+use super::selection::{Selection, host_of};
 use super::story::Story;
 use super::style::{Mark, Role, Styles};
-use super::table::Fit;
+use super::table::{Fit, Table};
+use super::tally;
 use super::verdicts;
-use super::words;
-use crate::event::{ActionEnd, Event, HostVerdict, Opened, Output, RunState, RunStatus};
+use super::words::{self, override_words};
+use crate::event::{
+    ActionEnd, Event, HostVerdict, Moment, Opened, Outcome, Output, Resumed, RunState, RunStatus, StepEntry,
+};
 use crate::vocab::fold_hosts;
-use crate::vocab::{HostName, Observation, StepHost};
+use crate::vocab::{HostName, Observation, StepHost, StepId};
 
 /// Writes the story of a run.
 #[derive(Clone, Debug)]
@@ -30,21 +35,40 @@ pub struct Telling {
     zone: TimeZone,
     columns: Option<usize>,
     all_output: bool,
+    only: Selection,
+    broken: Option<String>,
 }
 
 /// How many lines of an output are told where not all are asked for.
 const TAIL: usize = 12;
 
+/// How many lines of what was seen, where all was well.
+const GLANCE: usize = 8;
+
 impl Telling {
     /// `columns` is the terminal's width; none where there is no terminal, and nothing is wrapped or cut.
     pub fn new(styles: Styles, zone: TimeZone, columns: Option<usize>) -> Self {
-        Self { styles, zone, columns, all_output: false }
+        Self { styles, zone, columns, all_output: false, only: Selection::default(), broken: None }
     }
 
-    /// Tells all that was written, not only the end of what failed.
+    /// Tells all that was written and seen, not only the end of what failed and the beginning of what was well.
     #[must_use]
     pub fn all_output(mut self, all: bool) -> Self {
         self.all_output = all;
+        self
+    }
+
+    /// Tells only what concerns these steps and hosts.
+    #[must_use]
+    pub fn only(mut self, only: Selection) -> Self {
+        self.only = only;
+        self
+    }
+
+    /// Says in front and at the end that the record is broken, and how.
+    #[must_use]
+    pub fn broken(mut self, how: Option<String>) -> Self {
+        self.broken = how;
         self
     }
 
@@ -55,55 +79,86 @@ impl Telling {
 
     /// The whole story as lines.
     pub fn lines(&self, story: &Story) -> Vec<Line> {
-        let mut lines = match story.opened() {
-            Some(opened) => self.head(story, opened),
-            None => vec![
+        let mut lines = self.alarm();
+        match story.opened() {
+            Some(opened) => lines.extend(self.head(story, opened)),
+            None => lines.push(
                 Line::marked(Mark::Warning, &self.styles)
                     .with(Role::Warning, "the record of this run has no beginning"),
-            ],
+            ),
+        }
+        lines.extend(self.body(story));
+        lines.extend(self.end(story));
+        lines.extend(self.alarm());
+        lines.into_iter().flat_map(|line| line.wrap(self.columns, 2)).collect()
+    }
+
+    fn alarm(&self) -> Vec<Line> {
+        let alarm = |how: &String| {
+            Line::marked(Mark::Failed, &self.styles).with(Role::Failed, &format!("THIS RECORD IS NOT WHOLE: {how}"))
         };
+        self.broken.iter().map(alarm).collect()
+    }
+
+    fn body(&self, story: &Story) -> Vec<Line> {
         let mut teller = Teller {
             of: self,
             narrator: Narrator::new(self.styles.clone()).in_full(),
             lines: Vec::new(),
             beside: Vec::new(),
+            gathering: Gathering::default(),
+            gathered: BTreeSet::new(),
             day: String::new(),
             last: None,
         };
         let mut state: Option<RunState> = None;
         for (index, (at, event)) in story.records().iter().enumerate() {
+            let open = state.as_ref().is_some_and(|state| state.status == RunStatus::Open);
+            if open && matches!(event, Event::Resumed(_)) {
+                teller.say_death();
+            }
             match &mut state {
                 // an event that does not fit is told all the same; whether the record is whole, `audit verify` says
                 Some(state) => drop(state.apply(*at, event)),
                 None => state = RunState::open(*at, event).ok(),
             }
+            if !self.only.takes(event) {
+                continue;
+            }
             // the end is told at the end
             let last = index + 1 == story.records().len();
-            if last && matches!(event, Event::Stopped { .. } | Event::Ended { .. } | Event::Abandoned { .. }) {
+            if last && matches!(event, Event::Stopped { .. } | Event::Ended { .. }) {
+                teller.flush();
+                teller.say_seen(*at, event);
                 teller.say_clock(*at);
             } else {
                 teller.tell(*at, event, state.as_ref());
             }
         }
         teller.flush();
-        lines.extend(teller.lines);
-        lines.extend(self.end(story));
-        lines.into_iter().flat_map(|line| line.wrap(self.columns, 2)).collect()
+        if let Some(at) = teller.last {
+            let rest = teller.gathering.finish();
+            teller.say_tables(at, rest);
+        }
+        teller.lines
     }
 
     fn head(&self, story: &Story, opened: &Opened) -> Vec<Line> {
-        let mut title =
-            Line::new().with(Role::Heading, &opened.runbook).with(Role::Text, ": ").with(Role::Text, &opened.title);
+        let mut title = Line::new().with(Role::Heading, &opened.runbook);
+        if !opened.title.is_empty() {
+            title.push(Role::Text, &format!(": {}", opened.title));
+        }
         if opened.emergency {
             title.push(Role::Warning, "  EMERGENCY");
         }
         let mut lines = title.wrap(self.columns, 2);
-        let mut say = |name: &str, text: &str| {
+        let mut say_as = |role: Role, name: &str, text: &str| {
             if !text.is_empty() {
-                let line = Line::new().with(Role::Dim, name).padded(12).with(Role::Text, text);
+                let line = Line::new().with(Role::Dim, name).padded(12).with(role, text);
                 lines.extend(line.wrap(self.columns, 12));
             }
         };
+        let mut say = |name: &str, text: &str| say_as(Role::Text, name, text);
         let began = story.state().map(|state| state.opened_at).unwrap_or_default();
         let operator = &opened.operator;
         say("run", opened.run.as_str());
@@ -115,30 +170,57 @@ impl Telling {
         say("parameters", &outline::params(opened));
         say("hosts", &fold_hosts(opened.hosts.iter().map(|host| &host.name)));
         say("plan", &format!("{} from {}, by runbook {}", opened.plan.short(), opened.book, opened.version));
+        say("inventory", &opened.inventories.join(", "));
         if !opened.changes {
             say("changes", "nothing: it only looks");
         }
+        for resumed in resumptions(story) {
+            say("resumed by", &outline::operator(&resumed.operator, &resumed.admin_host));
+        }
+        for (id, (how, reason)) in story.state().map(|state| &state.overrides).into_iter().flatten() {
+            say_as(Role::Warning, "overrode", &format!("{id} by {}: {reason}", override_words(*how)));
+        }
+        if let Some((mark, text)) = story.state().map(outcome) {
+            say_as(mark.role(), "outcome", &text);
+        }
+        say_as(Role::Warning, "told here", &self.part(story));
         lines.push(Line::new());
         lines
     }
 
+    /// What is told here, where it is not all.
+    fn part(&self, story: &Story) -> String {
+        if self.only.is_all() {
+            return String::new();
+        }
+        let steps: Vec<&str> = self.only.steps.iter().map(StepId::as_str).collect();
+        let mut parts = Vec::new();
+        if !steps.is_empty() {
+            parts.push(steps.join(", "));
+        }
+        if !self.only.hosts.is_empty() {
+            parts.push(format!("on {}", fold_hosts(&self.only.hosts)));
+        }
+        let taken = story.records().iter().filter(|(_, event)| self.only.takes(event)).count();
+        format!("only {} ({taken} of {})", parts.join(" "), words::count(story.records().len(), "record"))
+    }
+
     fn end(&self, story: &Story) -> Vec<Line> {
         let Some(state) = story.state() else { return Vec::new() };
-        let (mark, text) = match &state.status {
-            RunStatus::Ended { exit: 0, why } => (Mark::Ok, format!("ended: {why}")),
-            RunStatus::Ended { exit, why } => (Mark::Failed, format!("ended (exit {exit}): {why}")),
-            RunStatus::Stopped { exit, why } => {
-                (Mark::Warning, format!("stopped (exit {exit}), can be resumed: {why}"))
-            }
-            RunStatus::Abandoned { reason } => (Mark::Left, format!("abandoned: {reason}")),
-            RunStatus::Open => (Mark::Doubt, "unfinished: it still runs, or its program died".to_owned()),
-        };
+        let (mark, text) = outcome(state);
         let took = elapsed::short(elapsed::between(state.opened_at, state.last_at));
         let stretches = if state.stretches > 1 { format!(", in {} stretches", state.stretches) } else { String::new() };
         let line = Line::marked(mark, &self.styles)
             .with(mark.role(), &text)
             .with(Role::Dim, &format!(" (after {took}{stretches})"));
         let mut lines = vec![Line::new()];
+        if self.only.is_all() {
+            let tally = tally::tally(story, self.columns, &self.styles);
+            if !tally.is_empty() {
+                lines.extend(tally);
+                lines.push(Line::new());
+            }
+        }
         lines.extend(line.wrap(self.columns, 2));
         if story.misfits() > 0 {
             let text =
@@ -147,6 +229,24 @@ impl Telling {
         }
         lines
     }
+}
+
+/// How the run stands.
+fn outcome(state: &RunState) -> (Mark, String) {
+    match &state.status {
+        RunStatus::Ended { exit: 0, why } => (Mark::Ok, format!("ended: {why}")),
+        RunStatus::Ended { exit, why } => (Mark::Failed, format!("ended (exit {exit}): {why}")),
+        RunStatus::Stopped { exit, why } => (Mark::Warning, format!("stopped (exit {exit}), can be resumed: {why}")),
+        RunStatus::Abandoned { reason } => (Mark::Left, format!("abandoned: {reason}")),
+        RunStatus::Open => (Mark::Doubt, "unfinished: it still runs, or its program died".to_owned()),
+    }
+}
+
+fn resumptions(story: &Story) -> impl Iterator<Item = &Resumed> {
+    story
+        .records()
+        .iter()
+        .filter_map(|(_, event)| if let Event::Resumed(resumed) = event { Some(&**resumed) } else { None })
 }
 
 /// A clock that goes back by less is one that is kept in step, and no news.
@@ -159,6 +259,10 @@ struct Teller<'a> {
     lines: Vec<Line>,
     /// What hosts did side by side, until it can be told host by host.
     beside: Vec<(HostName, Vec<Line>)>,
+    /// What a step that only looks saw, until all its hosts have answered.
+    gathering: Gathering,
+    /// Where that is so: the table tells what each look would.
+    gathered: BTreeSet<StepHost>,
     day: String,
     last: Option<Timestamp>,
 }
@@ -170,6 +274,9 @@ impl Teller<'_> {
         if matches!(event, Event::Opened(_)) {
             told.clear();
         }
+        if self.gathers(event, steps) {
+            return;
+        }
         if let Some(Told { detail, .. }) = told.last_mut() {
             self.more(event, detail);
         }
@@ -177,6 +284,7 @@ impl Teller<'_> {
         if place.is_none() {
             self.flush();
         }
+        self.say_seen(at, event);
         if matches!(event, Event::Resumed(_)) {
             self.lines.push(Line::new());
         }
@@ -192,10 +300,52 @@ impl Teller<'_> {
         }
     }
 
+    /// Takes what a step of its own saw, for a table of all its hosts; in a block it is told where it was seen.
+    fn gathers(&mut self, event: &Event, steps: &[StepEntry]) -> bool {
+        if let Event::Observed { at, .. } = event
+            && steps.iter().any(|step| step.id == at.step && step.block.is_none())
+        {
+            self.gathered.insert(at.clone());
+            self.gathering.take(event);
+            return true;
+        }
+        // that it went well, the table tells
+        matches!(event, Event::StepEnded { at, outcome: Outcome::Ok } if self.gathered.remove(at))
+    }
+
+    /// The tables that are complete with this event.
+    fn say_seen(&mut self, at: Timestamp, event: &Event) {
+        // what was seen in a block was told there
+        if !matches!(event, Event::Observed { .. }) {
+            let complete = self.gathering.take(event);
+            self.say_tables(at, complete);
+        }
+    }
+
+    fn say_tables(&mut self, at: Timestamp, tables: Vec<Gathered>) {
+        for gathered in tables {
+            let detail = self.fitted(&gathered.table, usize::MAX);
+            let told = Told { step: Some(gathered.step), text: Line::text("what was seen"), detail, ..Told::default() };
+            let lines = self.shown(at, &told);
+            self.lines.extend(lines);
+        }
+    }
+
     fn flush(&mut self) {
         for (_, lines) in std::mem::take(&mut self.beside) {
             self.lines.extend(lines);
         }
+    }
+
+    /// That a stretch has no end, where the next one begins.
+    fn say_death(&mut self) {
+        self.flush();
+        let rest = self.gathering.finish();
+        if let Some(at) = self.last {
+            self.say_tables(at, rest);
+        }
+        let text = "the record of this stretch has no end: its program was killed, or its machine died";
+        self.lines.push(Line::marked(Mark::Doubt, &self.of.styles).with(Role::Doubt, text));
     }
 
     /// That the clock went back: the times told do not tell then how long things took.
@@ -238,15 +388,31 @@ impl Teller<'_> {
     /// What a record tells that a screen at the time did not.
     fn more(&self, event: &Event, detail: &mut Vec<Line>) {
         match event {
-            Event::PreconditionJudged { verdicts, show, .. } if !verdicts::hold(verdicts) => {
-                detail.extend(self.seen(verdicts, show));
+            Event::PreconditionJudged { verdicts, show, moment, .. } => {
+                // what holds again needs no table again
+                let first = match moment {
+                    Moment::Start | Moment::Resume | Moment::Step { .. } => true,
+                    Moment::Waiting | Moment::Again | Moment::Batch { .. } => false,
+                };
+                if first || self.of.all_output || !verdicts::hold(verdicts) {
+                    detail.extend(self.seen(verdicts, show));
+                }
             }
-            Event::CheckJudged { verdicts, .. } if !verdicts::hold(verdicts) => detail.extend(self.seen(verdicts, &[])),
+            Event::CheckJudged { verdicts, .. } if self.of.all_output || !verdicts::hold(verdicts) => {
+                detail.extend(self.seen(verdicts, &[]));
+            }
+            Event::Looked { observations, .. } if self.of.all_output => {
+                let observations: Vec<&Observation> = observations.iter().collect();
+                detail.extend(self.table(&observations, &[], usize::MAX));
+            }
+            Event::ObservedBefore { observations, .. } if self.of.all_output => {
+                let observations: Vec<&Observation> = observations.iter().map(|(_, one)| one).collect();
+                detail.extend(self.table(&observations, &[], usize::MAX));
+            }
             Event::StepActed { end, stdout, stderr, .. } => {
                 let well = matches!(end, ActionEnd::Exited(0) | ActionEnd::Done | ActionEnd::Answered(200..=299));
                 if self.of.all_output || !well {
-                    *detail = self.output(&narration::joined(stdout, stderr));
-                    detail.extend([stdout, stderr].into_iter().filter_map(stored));
+                    *detail = self.both(stdout, stderr);
                 }
             }
             // what was written was told with the action, what was false where it was judged
@@ -256,10 +422,9 @@ impl Teller<'_> {
                 detail.extend(stored(output));
             }
             Event::UndoEnded { output, .. } => *detail = self.output(&output.text),
-            Event::Observed { observation, show, .. } => detail.extend(self.table(&[observation], show)),
+            Event::Observed { observation, show, .. } => detail.extend(self.table(&[observation], show, usize::MAX)),
             Event::ObservedBefore { .. }
             | Event::Looked { .. }
-            | Event::PreconditionJudged { .. }
             | Event::CheckJudged { .. }
             | Event::Opened(_)
             | Event::Resumed(_)
@@ -304,243 +469,56 @@ impl Teller<'_> {
         tail(text, if self.of.all_output { usize::MAX } else { TAIL }, &self.of.styles)
     }
 
-    /// What the verdicts that are not good were made from.
-    fn seen(&self, verdicts: &[HostVerdict], show: &[String]) -> Vec<Line> {
-        let seen: Vec<&Observation> =
-            verdicts.iter().filter(|one| !one.verdict.holds()).filter_map(|one| one.observation.as_ref()).collect();
-        self.table(&seen, show)
+    /// What was written on both streams, each for itself; their order in time is not known.
+    fn both(&self, stdout: &Output, stderr: &Output) -> Vec<Line> {
+        let mut lines = self.output(&stdout.text);
+        lines.extend(stored(stdout));
+        if !stderr.text.trim().is_empty() {
+            if !lines.is_empty() {
+                lines.push(Line::new().with(Role::Dim, "on stderr:"));
+            }
+            lines.extend(self.output(&stderr.text));
+            lines.extend(stored(stderr));
+        }
+        lines
     }
 
-    fn table(&self, seen: &[&Observation], show: &[String]) -> Vec<Line> {
-        let table = observed::table(seen.iter().copied(), show);
+    /// What verdicts were made from: all of it where they are not good, or asked for; else as much as a glance takes.
+    fn seen(&self, verdicts: &[HostVerdict], show: &[String]) -> Vec<Line> {
+        let well = verdicts::hold(verdicts);
+        let wanted = |one: &&HostVerdict| {
+            (well || self.of.all_output || !one.verdict.holds())
+                && (self.of.only.hosts.is_empty()
+                    || one.host.as_ref().is_none_or(|host| self.of.only.hosts.contains(host)))
+        };
+        let seen: Vec<&Observation> =
+            verdicts.iter().filter(wanted).filter_map(|one| one.observation.as_ref()).collect();
+        self.table(&seen, show, if well && !self.of.all_output { GLANCE } else { usize::MAX })
+    }
+
+    fn table(&self, seen: &[&Observation], show: &[String], most: usize) -> Vec<Line> {
+        let show = if self.of.all_output { &[] } else { show };
+        self.fitted(&observed::table(seen.iter().copied(), show), most)
+    }
+
+    /// A table below what is said, of so many lines at most.
+    fn fitted(&self, table: &Table, most: usize) -> Vec<Line> {
         if table.is_empty() {
             return Vec::new();
         }
         let fit = self.of.columns.map_or(Fit::Whole, |columns| Fit::Width(columns.saturating_sub(14)));
-        table.lines(fit, &self.of.styles)
+        let mut lines = table.lines(fit, &self.of.styles);
+        // one line more costs no more than to say that it is missing
+        if lines.len() > most.saturating_add(2) {
+            let missing = words::count(lines.len() - 1 - most, "more line");
+            lines.truncate(most + 1);
+            lines.push(Line::new().with(Role::Dim, &format!("{} {missing} (--output)", self.of.styles.more())));
+        }
+        lines
     }
 }
 
 fn stored(output: &Output) -> Option<Line> {
     let stored = output.stored.as_ref()?;
     Some(Line::new().with(Role::Dim, &format!("(whole: {} bytes, kept as {})", stored.bytes, stored.digest)))
-}
-
-/// The host whose own part of a batch an event is.
-fn host_of(event: &Event) -> Option<&HostName> {
-    let at: Option<&StepHost> = match event {
-        Event::ObservedBefore { at, .. }
-        | Event::StepStarted { at, .. }
-        | Event::StepActed { at, .. }
-        | Event::RetryScheduled { at, .. }
-        | Event::ConnectionLost { at, .. }
-        | Event::ConnectionRegained { at, .. }
-        | Event::ReceiptRead { at, .. }
-        | Event::Observed { at, .. }
-        | Event::Captured { at, .. }
-        | Event::Collected { at, .. }
-        | Event::StepEnded { at, .. }
-        | Event::Chosen { at, .. }
-        | Event::UndoStarted { at, .. }
-        | Event::UndoEnded { at, .. } => Some(at),
-        Event::CheckJudged { at, .. } | Event::Looked { at, .. } | Event::Noted { at, .. } => at.as_ref(),
-        Event::Opened(_)
-        | Event::Resumed(_)
-        | Event::PreconditionJudged { .. }
-        | Event::PreconditionOverridden { .. }
-        | Event::HostsLocked { .. }
-        | Event::LockRefused { .. }
-        | Event::LockLost { .. }
-        | Event::LocksReleased { .. }
-        | Event::LockBroken { .. }
-        | Event::RunsPruned { .. }
-        | Event::WaitStarted { .. }
-        | Event::WarningShown { .. }
-        | Event::WarningAcknowledged { .. }
-        | Event::Asked { .. }
-        | Event::Answered { .. }
-        | Event::RollStarted { .. }
-        | Event::FloorJudged { .. }
-        | Event::BatchStarted { .. }
-        | Event::PauseStarted { .. }
-        | Event::RollStopped { .. }
-        | Event::RollEnded { .. }
-        | Event::Interrupted { .. }
-        | Event::Stopped { .. }
-        | Event::Ended { .. }
-        | Event::Resolved { .. }
-        | Event::Abandoned { .. } => None,
-    };
-    at.map(|at| &at.host)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::sample::{self, Tape};
-
-    fn shown(tape: &Tape) -> String {
-        Telling::new(Styles::plain(), TimeZone::UTC, Some(100)).shown(&Story::from_records(tape.records()))
-    }
-
-    #[test]
-    fn a_failure_is_told_with_what_it_wrote() {
-        insta::assert_snapshot!(shown(&sample::failure()), @r#"
-        bounce-webs: Bounce the webservers
-        run         20261122T031500Z-1a2b3c4d
-        started     2026-11-22 03:15:00 UTC
-        operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
-        reason      new release
-        parameters  pause=3s
-        hosts       va-web{01..04}
-        plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
-
-        2026-11-22
-        03:15:00    bounce: Bounce each webserver: va-web{01..04}, 4 hosts in 4 batches
-        03:15:00    bounce: batch 1 of 4: va-web01
-        03:15:00    va-web01 bounce/stop: $ service apache2 stop
-        03:15:02    va-web01 bounce/stop: exit 0 after 2.0s
-        03:15:02  ✓ va-web01 bounce/stop: ok (2.0s)
-        03:15:02    va-web01 bounce/start: $ service apache2 start
-        03:15:03    va-web01 bounce/start: exit 0 after 2.0s
-        03:15:03  ✓ va-web01 bounce/start: ok (1.5s)
-        03:15:03    bounce: batch 2 of 4: va-web02
-        03:15:03    va-web02 bounce/stop: $ service apache2 stop
-        03:15:05    va-web02 bounce/stop: exit 0 after 2.0s
-        03:15:05  ✓ va-web02 bounce/stop: ok (2.0s)
-        03:15:05    va-web02 bounce/start: $ service apache2 start
-        03:15:07    va-web02 bounce/start: exit 1 after 2.0s
-                      … 1 line before
-                      | (98)Address already in use: line 2
-                      | (98)Address already in use: line 3
-                      | (98)Address already in use: line 4
-                      | (98)Address already in use: line 5
-                      | (98)Address already in use: line 6
-                      | (98)Address already in use: line 7
-                      | (98)Address already in use: line 8
-                      | (98)Address already in use: line 9
-                      | (98)Address already in use: line 10
-                      | (98)Address already in use: line 11
-                      | (98)Address already in use: line 12
-                      | unable to open logs
-        03:15:08    va-web02 bounce/start: collected tail -n 50 /var/log/apache2/error.log (2 lines)
-                      | [error] \x1b[31mcould not bind to 0.0.0.0:80\x1b[0m
-                      | [error] no listening sockets, and this line is so long that no terminal of eighty
-                        columns can show it
-        03:15:08  ✗ va-web02 bounce/start: failed: exit 1 (2.3s)
-        03:15:08  ✗ bounce: stopped: 1 host failed, 0 allowed
-                      not run on va-web{03,04}
-
-        ! stopped (exit 1), can be resumed: bounce/start failed on va-web02 (after 8.2s)
-        "#);
-    }
-
-    #[test]
-    fn an_interrupted_run_is_told_over_its_stretches() {
-        insta::assert_snapshot!(shown(&sample::resumed()), @r#"
-        restart-webs: Restart the webservers
-        run         20261122T031500Z-1a2b3c4d
-        started     2026-11-22 03:15:00 UTC
-        operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
-        reason      new release
-        parameters  pause=3s
-        hosts       va-web{01..03}
-        plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
-
-        2026-11-22
-        03:15:00    restart: Restart Apache: va-web{01..03}, 3 hosts in 3 batches
-        03:15:00    restart: batch 1 of 3: va-web01
-        03:15:00    va-web01 restart: $ service apache2 restart
-        03:15:02    va-web01 restart: exit 0 after 2.0s
-        03:15:04  ✓ va-web01 restart: The site answers. (4 looks, 2.0s)
-        03:15:04  ✓ va-web01 restart: ok (4.3s)
-        03:15:04    restart: batch 2 of 3: va-web02
-        03:15:04  ! SIGINT: nothing new starts; what runs may finish (once more stops it)
-        03:15:04    va-web02 restart: $ service apache2 restart
-        03:15:06    va-web02 restart: exit 0 after 2.0s
-        03:15:08  ✓ va-web02 restart: The site answers. (4 looks, 2.0s)
-        03:15:08  ✓ va-web02 restart: ok (4.3s)
-        03:15:08  ✗ restart: stopped: interrupted
-                      not run on va-web03
-        03:15:08    stopped (exit 130): interrupted
-
-        04:15:08    resumed by denise on laptop: finish what mark began
-        04:15:08  ✗ importers-bored does not hold: Every content importer is bored.
-                      dfw-jobs01   pid 5663 state "posting comments"
-        04:15:08  ! importers-bored does not hold; overridden by --override: db failover
-        04:15:08    restart: Restart Apache: va-web03
-        04:15:08    va-web03 restart: $ service apache2 restart
-        04:15:10    va-web03 restart: exit 0 after 2.0s
-        04:15:13  ✓ va-web03 restart: The site answers. (4 looks, 2.0s)
-        04:15:13  ✓ va-web03 restart: ok (4.3s)
-
-        ✓ ended: done, every check held (after 1h 00m, in 2 stretches)
-        "#);
-    }
-
-    #[test]
-    fn hosts_side_by_side_are_told_one_after_the_other() {
-        insta::assert_snapshot!(shown(&sample::side_by_side()), @r#"
-        restart-webs: Restart the webservers
-        run         20261122T031500Z-1a2b3c4d
-        started     2026-11-22 03:15:00 UTC
-        operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
-        reason      new release
-        parameters  pause=3s
-        hosts       va-web{01..03}
-        plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
-
-        2026-11-22
-        03:15:00    restart: Restart Apache: va-web{01,02}
-        03:15:00    va-web01 restart: $ service apache2 restart
-        03:15:01    va-web01 restart: exit 143 (signal 15) after 2.0s
-                      | terminated
-        03:15:01  ✗ va-web01 restart: failed: exit 143 (signal 15) (1.0s)
-        03:15:00    va-web02 restart: $ service apache2 restart
-        03:15:00    va-web02 restart: exit 0 after 2.0s
-        03:15:01    va-web02 restart: captured release = r42
-        03:15:01  ✓ va-web02 restart: ok (1.0s)
-
-        ? unfinished: it still runs, or its program died (after 1.0s)
-        "#);
-    }
-
-    #[test]
-    fn what_was_seen_when_a_precondition_failed_is_told() {
-        insta::assert_snapshot!(shown(&sample::unmet_precondition()), @r#"
-        restart-jobs: Restart the job workers
-        run         20261122T031500Z-1a2b3c4d
-        started     2026-11-22 03:15:00 UTC
-        operator    mark on dfw-admin01, from 10.0.0.5, known by SUDO_USER; login user root, login uid 1000
-        reason      new release
-        hosts       dfw-jobs{01,02}
-        plan        64879f7d6b96 from /srv/book/runbooks, by runbook 0.1.0
-
-        2026-11-22
-        03:15:00  ✗ importers-bored does not hold: Every content importer is bored.
-                      dfw-jobs01   pid 5663   state "entries: exampleuser(42)"
-                                   pid 25034   state "posting comments"
-                      dfw-mail01   unknown: unreachable: connection refused
-
-        ✗ ended (exit 3): importers-bored does not hold (after 0.8s)
-        "#);
-    }
-
-    #[test]
-    fn a_clock_that_went_back_is_told_and_no_length_is_made_of_it() {
-        let hour = jiff::SignedDuration::from_hours(1);
-        let mut records = sample::failure().records();
-        let end = records.len() - 1;
-        let instant = records[end].0;
-        for record in &mut records[end..] {
-            record.0 = instant - hour;
-        }
-        // a clock that is kept in step is no news
-        records[3].0 = records[2].0 - jiff::SignedDuration::from_millis(20);
-        let story = Story::from_records(records);
-        let told = Telling::new(Styles::plain(), TimeZone::UTC, None).shown(&story);
-        assert_eq!(told.matches("the clock of the admin host went back by").count(), 1, "{told}");
-        assert!(told.contains("! the clock of the admin host went back by 1h 0"), "{told}");
-        assert!(told.contains("after 0.0s"), "the run is not told to have taken an hour: {told}");
-    }
 }

@@ -1,4 +1,4 @@
-//! JSON Schemas of the files that people write and of the events that programs read.
+//! JSON Schemas of the files that people write, and of the events and exports that programs read.
 //!
 //! Made from the very types that files are read into, so that an editor completes and refuses what `check` would. They
 //! are committed under `schemas/`; a test says when those are stale.
@@ -11,6 +11,7 @@ use super::raw::book::RawBook;
 use super::raw::inventory::RawInventory;
 use super::raw::runbook::RawRunbook;
 use super::raw::scenario::RawSuite;
+use crate::audit::export::Row;
 use crate::event::Event;
 
 /// A file that there is a schema for.
@@ -26,13 +27,15 @@ pub enum SchemaKind {
     Scenario,
     /// An event of a run, as `--format json` prints them and as the journal keeps them.
     Event,
+    /// A line of an export of runs, as `audit export --format jsonl` writes them.
+    Export,
 }
 
 impl SchemaKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Runbook, Self::Inventory, Self::Book, Self::Scenario, Self::Event];
+    pub const ALL: [Self; 6] = [Self::Runbook, Self::Inventory, Self::Book, Self::Scenario, Self::Event, Self::Export];
 
-    /// `runbook`, `inventory`, `book`, `scenario` or `event`.
+    /// `runbook`, `inventory`, `book`, `scenario`, `event` or `export`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Runbook => "runbook",
@@ -40,6 +43,7 @@ impl SchemaKind {
             Self::Book => "book",
             Self::Scenario => "scenario",
             Self::Event => "event",
+            Self::Export => "export",
         }
     }
 
@@ -51,6 +55,7 @@ impl SchemaKind {
             Self::Book => language::<RawBook>("A book"),
             Self::Scenario => language::<RawSuite>("Scenarios"),
             Self::Event => generate::<Event>("An event of a run"),
+            Self::Export => generate::<Row>("A line of an export of runs"),
         }
     }
 
@@ -143,7 +148,9 @@ mod tests {
                 definitions.iter().for_each(|(name, schema)| walk(schema, name, missing));
             }
         }
-        for kind in [SchemaKind::Runbook, SchemaKind::Inventory, SchemaKind::Book, SchemaKind::Scenario] {
+        for kind in
+            [SchemaKind::Runbook, SchemaKind::Inventory, SchemaKind::Book, SchemaKind::Scenario, SchemaKind::Export]
+        {
             let mut missing = Vec::new();
             walk(&kind.schema(), kind.word(), &mut missing);
             assert!(missing.is_empty(), "{missing:?}");

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::event::{Event, Moment, Outcome};
 use crate::report::Story;
 use crate::report::elapsed;
-use crate::report::words::{answer_words, override_words};
+use crate::report::words::{answer_words, count, override_words};
 use crate::vocab::{HostName, StepHost};
 
 /// How one try of a step on a host looks.
@@ -150,6 +150,9 @@ impl Course {
             Event::LockBroken { host, reason, .. } => {
                 self.point(now, Sign::Override, format!("the lock of {host} was broken: {reason}"));
             }
+            Event::RunsPruned { runs } => {
+                self.point(now, Sign::Override, format!("the journals of {} were removed", count(runs.len(), "run")));
+            }
             Event::Interrupted { signal, .. } => self.point(now, Sign::Interrupt, signal.clone()),
             Event::LockLost { host, loss } => {
                 self.point(now, Sign::Interrupt, format!("the lock of {host} is lost: {}", loss.words()));
@@ -207,8 +210,7 @@ impl Course {
             | Event::Collected { .. }
             | Event::Chosen { .. }
             | Event::Noted { .. }
-            | Event::Resolved { .. }
-            | Event::RunsPruned { .. } => {}
+            | Event::Resolved { .. } => {}
         }
     }
 

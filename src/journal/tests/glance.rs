@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::fixture::{self, at, begin, noted, run, store};
 use crate::event::{Event, RunStatus};
-use crate::journal::{EventLog, FindError, Integrity};
+use crate::journal::{EventLog, FindError, Indexed, Integrity};
 use crate::vocab::RunId;
 
 fn stopped() -> Event {
@@ -73,8 +73,11 @@ fn a_list_tells_each_run_at_a_glance() {
     {
         assert!(reached.unwrap_err().is_corrupt(), "a folder without a journal");
     }
-    let unfinished: Vec<RunId> = store.unfinished().unwrap().into_iter().map(|listing| listing.run).collect();
-    assert_eq!(unfinished, [run(4), run(3)]);
+    let (unfinished, unreadable): (Vec<Indexed>, Vec<Indexed>) =
+        store.unfinished().unwrap().into_iter().partition(Indexed::is_unfinished);
+    let ids = |runs: Vec<Indexed>| runs.into_iter().map(|indexed| indexed.run).collect::<Vec<RunId>>();
+    assert_eq!(ids(unfinished), [run(4), run(3)]);
+    assert_eq!(ids(unreadable), [run(7), run(6), run(5)]);
 
     // a glance and the fold agree
     for listing in list.iter().filter(|listing| listing.summary.is_ok()) {
@@ -139,10 +142,10 @@ fn a_clock_that_goes_back_disturbs_nothing() {
     drop(journal);
     assert_eq!(store.verify(&run(1)).unwrap().records, 6);
     let listing = store.glance(run(1));
-    assert!(listing.is_unfinished());
-    assert_eq!(listing.summary.unwrap().last_at, at(-86_401));
+    let summary = listing.summary.unwrap();
+    assert_eq!((summary.status, summary.last_at), (RunStatus::Open, at(-86_401)));
     // tidying up must not take a draft for an old one because the clock says that it is from tomorrow
-    let draft = store.path().join("runs/.new-20261122T000000Z-00000000");
+    let draft = store.path().join("runs/.drafts/20261122T000000Z-00000000");
     fs::create_dir(&draft).unwrap();
     store.create(at(-864_000), fixture::opened(run(2)), &fixture::texts()).unwrap();
     assert!(draft.exists());

@@ -2,6 +2,7 @@
 
 mod fixture;
 mod glance;
+mod index;
 mod room;
 mod round_trip;
 mod skimming;

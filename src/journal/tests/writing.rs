@@ -159,7 +159,7 @@ fn texts_are_there_before_they_are_named() {
     let refused = store.create(at(0), fixture::opened(run(1)), &wrong).unwrap_err();
     assert!(matches!(refused, JournalError::TextNotKept { .. }), "{refused}");
     assert_eq!(
-        fs::read_dir(store.path().join("runs")).unwrap().count(),
+        fs::read_dir(store.path().join("runs/.drafts")).unwrap().count() + store.list().unwrap().len(),
         0,
         "nothing is left of a run that did not begin"
     );
@@ -194,7 +194,7 @@ fn only_owner_and_group_can_look() {
             files += 1;
         }
     }
-    assert_eq!(files, 2);
+    assert_eq!(files, 6);
 }
 
 #[test]
@@ -202,17 +202,22 @@ fn a_run_begins_whole_and_once() {
     let (_dir, store) = store();
     let runs = store.path().join("runs");
     // a draft that a crash left two days ago, and one of now
-    for (name, age) in [(".new-20261120T000000Z-00000000", 48), (".new-20261122T000000Z-00000000", 1)] {
-        fs::create_dir_all(runs.join(name).join("texts")).unwrap();
+    let drafts = runs.join(".drafts");
+    for (name, age) in [("20261120T000000Z-00000000", 48), ("20261122T000000Z-00000000", 1)] {
+        fs::create_dir_all(drafts.join(name).join("texts")).unwrap();
         let then = at(0) - jiff::SignedDuration::from_hours(age);
-        fs::File::open(runs.join(name)).unwrap().set_modified(then.into()).unwrap();
+        fs::File::open(drafts.join(name)).unwrap().set_modified(then.into()).unwrap();
     }
     assert!(store.list().unwrap().is_empty(), "drafts are no runs");
     begin(&store, run(1));
-    let mut names: Vec<String> =
-        fs::read_dir(&runs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    assert_eq!(names, [".new-20261122T000000Z-00000000", run(1).as_str()]);
+    let names = |path| {
+        let mut names: Vec<String> =
+            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&drafts), ["20261122T000000Z-00000000"]);
+    assert_eq!(names(&runs), [".drafts", run(1).as_str()]);
     let refused = store.create(at(0), fixture::opened(run(1)), &fixture::texts()).unwrap_err();
     assert!(matches!(refused, JournalError::Exists { .. }), "{refused}");
 }

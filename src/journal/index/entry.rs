@@ -1,16 +1,15 @@
-//! What is known of every run of a store without reading its journal: for lists, filters and periods.
-//!
-//! Never the truth: it says what the journals say and can be made from them at any time. Whoever wants proof verifies.
+//! What a journal comes to as a whole.
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::error::JournalError;
-use super::integrity::Integrity;
-use super::listing::RunListing;
-use super::store::Store;
-use crate::event::{Event, RunStatus};
+use crate::event::{RunState, RunStatus};
+use crate::journal::error::JournalError;
+use crate::journal::folder::{self, Folder};
+use crate::journal::integrity::Integrity;
+use crate::journal::reader;
+use crate::journal::store::Store;
 use crate::vocab::{HostName, RunId};
 
 /// One run of a store.
@@ -112,40 +111,49 @@ impl Indexed {
     }
 }
 
+impl Entry {
+    pub(super) fn of(state: &RunState) -> Self {
+        let opened = &state.opened;
+        Self {
+            overrides: state.overrides.iter().map(|(id, (_, reason))| (id.clone(), reason.clone())).collect(),
+            runbook: opened.runbook.clone(),
+            operator: opened.operator.name.clone(),
+            admin_host: opened.admin_host.clone(),
+            hosts: opened.hosts.iter().map(|host| host.name.clone()).collect(),
+            changes: opened.changes,
+            started: state.opened_at,
+            last: state.last_at,
+            status: state.status.clone(),
+            reason: opened.reason.clone(),
+            emergency: opened.emergency,
+            stretches: state.stretches,
+        }
+    }
+}
+
 impl Store {
-    /// Every run, newest first; one that cannot be read has its failure.
-    pub fn index(&self) -> Result<Vec<Indexed>, JournalError> {
-        Ok(self.list()?.into_iter().map(|listing| self.indexed(listing)).collect())
+    /// Every run, newest first, each by its journal alone: what [`Store::index`] says, at the price of reading all.
+    pub fn by_journals(&self) -> Result<Vec<Indexed>, JournalError> {
+        Ok(self.runs_newest_first()?.iter().map(|run| self.by_journal(run)).collect())
     }
 
-    fn indexed(&self, listing: RunListing) -> Indexed {
-        let RunListing { run, running, summary } = listing;
-        let entry = summary.and_then(|_| {
-            let replay = self.read(&run)?;
-            if let Integrity::Broken { .. } = &replay.integrity {
-                let path = self.folder(&run);
-                return Err(JournalError::Corrupt { path, integrity: Box::new(replay.integrity) });
-            }
-            let state = replay.state;
-            let overrides = replay.records.iter().filter_map(|record| {
-                let Event::PreconditionOverridden { id, reason, .. } = &record.event else { return None };
-                Some((id.clone(), reason.clone()))
-            });
-            Ok(Entry {
-                overrides: overrides.collect(),
-                runbook: state.opened.runbook.clone(),
-                operator: state.opened.operator.name.clone(),
-                admin_host: state.opened.admin_host.clone(),
-                hosts: state.opened.hosts.iter().map(|host| host.name.clone()).collect(),
-                changes: state.opened.changes,
-                started: state.opened_at,
-                last: state.last_at,
-                status: state.status,
-                reason: state.opened.reason.clone(),
-                emergency: state.opened.emergency,
-                stretches: state.stretches,
-            })
-        });
-        Indexed { run, running, entry }
+    pub(super) fn by_journal(&self, run: &RunId) -> Indexed {
+        let opened = self.existing(run).and_then(|folder| Ok((reader::open(&folder)?, folder)));
+        let (running, entry) = match opened {
+            Ok((file, folder)) => (folder::is_locked(&file), entry_of(&folder)),
+            Err(error) => (false, Err(error)),
+        };
+        Indexed { run: run.clone(), running, entry }
+    }
+}
+
+fn entry_of(folder: &Folder) -> Result<Entry, JournalError> {
+    let found = reader::verify(folder.path())?;
+    match (found.state, found.integrity) {
+        (
+            Some(state),
+            Integrity::Intact | Integrity::Unfinished { .. } | Integrity::Torn { .. } | Integrity::BrokenFile { .. },
+        ) => Ok(Entry::of(&state)),
+        (_, integrity) => Err(JournalError::Corrupt { path: folder.journal(), integrity: Box::new(integrity) }),
     }
 }
