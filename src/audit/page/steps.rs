@@ -283,8 +283,7 @@ fn more(html: &mut Html, event: &Event, told: &Told, outputs: &mut Outputs, trou
         | Event::Stopped { .. }
         | Event::Ended { .. }
         | Event::Resolved { .. }
-        | Event::Abandoned { .. }
-        | Event::RunsPruned { .. } => {
+        | Event::Abandoned { .. } => {
             html.lines(&told.detail);
         }
     }

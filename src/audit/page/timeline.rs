@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::course::{Bar, Course, Kind, Look, Sign};
+use super::course::{Bar, Course, Kind, Look, Sign, Span};
 use super::html::{Html, id_of};
 use super::made::Made;
 use super::scale::Scale;
@@ -141,7 +141,10 @@ impl Drawing<'_> {
     }
 
     fn spans(&self, html: &mut Html, rows: &BTreeMap<&HostName, f64>) {
-        for span in &self.course.spans {
+        // a stretch lies below what stands in it
+        let mut spans: Vec<&Span> = self.course.spans.iter().collect();
+        spans.sort_by_key(|span| span.kind);
+        for span in spans {
             let y = match &span.host {
                 None => TOP - 16.0,
                 Some(host) => match rows.get(host) {

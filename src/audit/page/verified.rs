@@ -22,7 +22,8 @@ impl Verified {
         let (faults, others): (Vec<&Finding>, Vec<&Finding>) =
             proof.findings.iter().partition(|found| found.is_fault());
         let word = faults.first().or(others.first()).map_or("intact", |found| found.word());
-        let mut details: Vec<String> = faults.iter().chain(&others).map(ToString::to_string).collect();
+        let mut details: Vec<String> = faults.iter().chain(&others).map(|found| said(found)).collect();
+        details.retain(|detail| detail != word);
         let records = usize::try_from(proof.records).unwrap_or(usize::MAX);
         details.push(format!("{}, chained by their digests", count(records, "record")));
         if proof.seals.is_empty() {
@@ -42,4 +43,9 @@ impl Verified {
         }
         html.end("ul").end("section");
     }
+}
+
+/// A finding in words; of a signature also which seal it is on.
+fn said(found: &Finding) -> String {
+    if let Finding::Signed { number, .. } = found { format!("seal {number}: {found}") } else { found.to_string() }
 }
