@@ -257,6 +257,7 @@ fn more(html: &mut Html, event: &Event, told: &Told, outputs: &mut Outputs, trou
         | Event::LockLost { .. }
         | Event::LocksReleased { .. }
         | Event::LockBroken { .. }
+        | Event::RunsPruned { .. }
         | Event::WaitStarted { .. }
         | Event::WarningShown { .. }
         | Event::WarningAcknowledged { .. }
