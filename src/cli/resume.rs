@@ -114,6 +114,10 @@ fn latest(store: &Store, operator: &str) -> Result<RunId, CliError> {
         })
     };
     let [only] = unfinished.as_slice() else {
+        if unfinished.is_empty() && !unreadable.is_empty() {
+            return Err(CliError::new(exit::JOURNAL, "no unfinished run can be read")
+                .hint("`runbook audit verify RUN` says what is wrong with one"));
+        }
         if unfinished.is_empty() {
             return Err(CliError::usage("there is no unfinished run").hint("`runbook audit list` shows the runs"));
         }

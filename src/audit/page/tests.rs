@@ -230,7 +230,8 @@ const NASTY: &[&str] = &[
 ];
 
 fn nasty() -> impl Strategy<Value = String> {
-    prop::collection::vec(prop::sample::select(NASTY), 1..4).prop_map(|pieces| pieces.concat())
+    // a carriage return that a newline follows is not seen: none comes to stand in front of one
+    prop::collection::vec(prop::sample::select(NASTY), 1..4).prop_map(|pieces| pieces.concat() + "z")
 }
 
 /// The event with `tail` behind each of its texts that may be any text: where it is then no event any more, it stays.
