@@ -28,7 +28,7 @@ fn a_persons_edit_is_shown_and_kept_until_it_is_accepted() {
         .says("I know better")
         .says("by 127.0.0.1");
     ran.is_silent_about("+Always").is_silent_about("\u{1b}[31mgap").says("Nothing was overwritten");
-    ran.says("3 pages: 2 updated, 1 edited");
+    ran.says("3 pages: 1 edited, 2 updated");
     assert_eq!(site.text("Runbook:alpha").unwrap(), edited);
     assert!(site.text("Runbook:beta").unwrap().contains("Always"));
 
@@ -64,7 +64,7 @@ fn pages_that_were_never_ours_are_left_alone() {
     let program = small();
     site.write("Notes of the test", "All of this was written by hand.");
     site.write("Runbook:beta", "#REDIRECT [[Notes of the test]]");
-    let all = pairs(&[("book", "not-ours"), ("alpha", "created"), ("beta", "not-ours")]);
+    let all = pairs(&[("alpha", "created"), ("beta", "not-ours"), ("book", "not-ours")]);
     assert_eq!(outcomes(&program, &site.url(), &[], 8), all);
     assert_eq!(site.text("Notes of the test").unwrap(), "All of this was written by hand.");
     let ran = publish(&program, &site.url(), &["book"]);
