@@ -6,6 +6,7 @@
 mod proof {
     mod chains;
     mod journals;
+    mod program;
     mod signatures;
     mod site;
 }

@@ -192,13 +192,14 @@ impl fmt::Display for Finding {
             Self::Journal(integrity) => write!(f, "{integrity}"),
             Self::Unreadable(why) => write!(f, "unreadable: {why}"),
             Self::Pruned { by } => write!(f, "pruned by {by}; its seals are kept"),
-            Self::Unsealed { sealed: 0, .. } => {
-                f.write_str("unsealed: its program died before it was sealed, or its seals were removed")
-            }
+            Self::Unsealed { sealed: 0, .. } => f.write_str(
+                "unsealed: its program died before it was sealed, or its seals were removed; `runbook audit seal` seals what \
+                 is there now",
+            ),
             Self::Unsealed { sealed, records } => write!(
                 f,
-                "unsealed: {records} records, of which {sealed} are under a seal; its program died before it was sealed \
-                 again, or a seal was removed"
+                "unsealed: {records} records, of which {sealed} are under a seal: its program died before it was sealed \
+                 again, or a seal was removed; `runbook audit seal` seals what is there now"
             ),
             Self::SealBroken { number, why } => write!(f, "seal {number} is broken: {why}"),
             Self::Cut { sealed, records } => {

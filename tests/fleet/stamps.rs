@@ -192,3 +192,75 @@ fn rotated_logs_of_a_real_rsyslogd_tell_and_whoever_may_not_read_them_is_told() 
     assert_eq!(one.stamps.len(), 1);
     assert_eq!(one.oldest.as_ref().map(RunId::as_str), wanted.first().copied());
 }
+
+#[test]
+fn what_is_made_anew_or_removed_here_is_contradicted_by_the_hosts() {
+    let lab = Lab::acquire();
+    for host in HOSTS {
+        lab.sh(host, "touch /root/ok");
+    }
+    let program = Program::on(&lab).with_book(&[("act.yaml", ACT)]);
+    let verify = |words: &[&str]| program.run([&["audit", "verify", "--all", "--against-hosts"], words].concat());
+    program.run(["run", "act", "--yes", "--reason", "the truth"]).exits(0);
+    let first = program.newest_id();
+    program.run(["run", "act", "--yes"]).exits(0);
+    let second = program.newest_id();
+    let ran = verify(&[]);
+    ran.exits(0)
+        .says("2 runs of")
+        .says("2 intact")
+        .says("dfw-jobs01: its log agrees")
+        .says("dfw-jobs02: its log agrees");
+    program.run(["audit", "verify", &first, "--against-hosts"]).exits(0).says("its log agrees");
+
+    // all of it told anew: every digest, every seal, both chains
+    let state = program.state();
+    let kept = state.with_file_name("kept");
+    std::fs::rename(&state, &kept).unwrap();
+    program.run(["run", "act", "--yes", "--reason", "a story"]).exits(0);
+    let (other, anew) = (program.newest_id(), state.join("runs"));
+    let journal = std::fs::read_to_string(anew.join(&other).join("journal.jsonl")).unwrap();
+    // under the id of the first run, as whoever computes all digests can make it
+    let forged = forged(&journal.replace(&other, &first));
+    std::fs::write(anew.join(&other).join("journal.jsonl"), forged).unwrap();
+    std::fs::rename(anew.join(&other), anew.join(&first)).unwrap();
+    for gone in ["chain", "index"] {
+        let path = state.join(gone);
+        let _ = std::fs::remove_dir_all(&path);
+        let _ = std::fs::remove_file(&path);
+    }
+    std::fs::remove_file(anew.join(&first).join("seals.jsonl")).unwrap();
+    program.run(["audit", "seal", &first]).exits(0);
+    program.run(["audit", "verify", "--all"]).exits(0).says("1 intact");
+    let ran = verify(&["--quiet"]);
+    ran.exits(7).says(&format!("{first}  dfw-jobs01: its log contradicts the journal"));
+    ran.says(&format!("{second}  missing: the log of dfw-jobs{{01,02}} has stamps of it (act, "));
+
+    // a run removed together with all that names it
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::rename(&kept, &state).unwrap();
+    std::fs::remove_dir_all(state.join("runs").join(&second)).unwrap();
+    std::fs::remove_dir_all(state.join("chain")).unwrap();
+    program.run(["audit", "verify", "--all"]).exits(0);
+    verify(&[]).exits(7).says(&format!("{second}  missing: the log of"));
+    // a host that cannot be asked is no fault of the record, and is named
+    lab.fault(HOSTS[0], &["kill"]);
+    let ran = program.run(["audit", "verify", &first, "--against-hosts"]);
+    lab.fault(HOSTS[0], &["revive"]);
+    ran.exits(0).says("dfw-jobs01: not asked: ").says("dfw-jobs02: its log agrees");
+}
+
+/// A journal with all digests made anew.
+fn forged(journal: &str) -> String {
+    let mut prev: Option<Digest> = None;
+    let mut forged = String::new();
+    for line in journal.lines() {
+        let (body, _) = line.rsplit_once(",\"digest\":\"").unwrap();
+        let old = &body[body.find("\"prev\":\"").unwrap() + 8..][..64];
+        let body = prev.as_ref().map_or_else(|| body.to_owned(), |prev| body.replacen(old, prev.as_str(), 1));
+        let digest = Digest::of(body.as_bytes());
+        forged.push_str(&format!("{body},\"digest\":\"{digest}\"}}\n"));
+        prev = Some(digest);
+    }
+    forged
+}
