@@ -90,13 +90,31 @@ enum Beyond {
 fn escaped(value: &str, forms: &mut BTreeSet<String>) {
     for beyond in [Beyond::Kept, Beyond::Octal, Beyond::Hex, Beyond::Letters, Beyond::Units] {
         forms.extend(["\"", "'", ""].map(|quote| escape(value, quote, beyond)));
-        let json = escape(value, "\"", beyond);
-        // PHP escapes slashes, Go and Rails what HTML would read
-        forms.insert(json.replace('/', "\\/"));
-        let html = [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026")];
-        let html = html.iter().fold(json, |text, (ch, code)| text.replace(*ch, code));
-        forms.extend([html.replace('\'', "\\u0027"), html]);
+        // PHP escapes slashes
+        forms.insert(escape(value, "\"", beyond).replace('/', "\\/"));
     }
+    for beyond in [Beyond::Kept, Beyond::Units] {
+        // what HTML would read: Go; Rails and Jinja; PHP where it is told to; .NET
+        for special in ["<>&", "<>&'", "<>&'\"", "<>&'\"+`"] {
+            let lower = unread_by_html(value, special, beyond, |unit| format!("\\u{unit:04x}"));
+            let upper = unread_by_html(value, special, beyond, |unit| format!("\\u{unit:04X}"));
+            forms.extend([lower.replace('/', "\\/"), upper.replace('/', "\\/"), lower, upper]);
+        }
+    }
+}
+
+/// As JSON, with these characters, and what is not ASCII where that is not kept, as their UTF-16 units.
+fn unread_by_html(value: &str, special: &str, beyond: Beyond, unit: impl Fn(u16) -> String) -> String {
+    let mut out = String::with_capacity(value.len());
+    for ch in value.chars() {
+        let mut room = [0; 4];
+        if special.contains(ch) || !ch.is_ascii() && matches!(beyond, Beyond::Units) {
+            out.extend(ch.encode_utf16(&mut [0; 2]).iter().map(|code| unit(*code)));
+        } else {
+            out.push_str(&escape(ch.encode_utf8(&mut room), "\"", beyond));
+        }
+    }
+    out
 }
 
 fn escape(value: &str, quote: &str, beyond: Beyond) -> String {
@@ -152,15 +170,29 @@ fn percent_encoded(value: &str, forms: &mut BTreeSet<String>) {
     }
 }
 
-/// In HTML or XML.
+/// In HTML or XML, by encoders that take more or fewer characters, and by name, number or both.
 fn entities(value: &str, forms: &mut BTreeSet<String>) {
-    let angles = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    for double in ["&quot;", "&#34;"] {
-        let text = angles.replace('"', double);
-        forms.extend(["&#39;", "&#039;", "&#x27;", "&apos;"].map(|single| text.replace('\'', single)));
-        forms.insert(text);
+    for encode in [
+        |ch| format!("&#{};", u32::from(ch)),
+        |ch| format!("&#x{:x};", u32::from(ch)),
+        |ch| format!("&#x{:X};", u32::from(ch)),
+    ] {
+        for special in ["&<>\"'", "&<>\"'+", "&<>\"'/", "&<>\"'/`="] {
+            let each = value.chars().map(|ch| if special.contains(ch) { encode(ch) } else { ch.to_string() });
+            forms.insert(each.collect());
+        }
     }
-    forms.insert(angles);
+    let angles = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    for double in ["\"", "&quot;", "&#34;", "&#034;", "&#x22;"] {
+        for single in ["'", "&#39;", "&#039;", "&#x27;", "&apos;"] {
+            let text = angles.replace('"', double).replace('\'', single);
+            // Go's templates; OWASP's encoders; Handlebars; mustache.js
+            let marks = text.replace('`', "&#x60;").replace('=', "&#x3D;");
+            forms.insert(text.replace('+', "&#43;"));
+            forms.insert(text.replace('/', "&#x2F;"));
+            forms.extend([marks.replace('/', "&#x2F;"), marks, text]);
+        }
+    }
 }
 
 /// In base64, alone or as a part of something longer, as in the `user:password` of HTTP's basic authentication.
@@ -236,6 +268,27 @@ mod tests {
         );
         takes("hunter22", &["68756e7465723232", "68756E7465723232", "aHVudGVyMjI"]);
         takes(" first line\nsecond \n", &["first line", "second", " first line\r\nsecond \r\n", "first line\nsecond"]);
+    }
+
+    // each as the named program writes it
+    #[test]
+    fn what_keeps_a_value_from_being_read_as_html_is_known() {
+        takes(
+            "S3cr3t/Pass+w0rd&<mo>re x'y\"q",
+            &[
+                r#"S3cr3t/Pass+w0rd\u0026\u003cmo\u003ere x'y\"q"#, // Go, json.Marshal
+                r#"S3cr3t/Pass+w0rd\u0026\u003cmo\u003ere x\u0027y\"q"#, // Jinja, tojson
+                r"S3cr3t\/Pass+w0rd\u0026\u003Cmo\u003Ere x\u0027y\u0022q", // PHP, JSON_HEX_…
+                r"S3cr3t/Pass\u002Bw0rd\u0026\u003Cmo\u003Ere x\u0027y\u0022q", // .NET, JsonSerializer
+                r"S3cr3t/Pass\u002bw0rd\u0026\u003cmo\u003ere x\u0027y\u0022q", // the same by others
+                "S3cr3t/Pass&#43;w0rd&amp;&lt;mo&gt;re x&#39;y&#34;q", // Go, html/template
+                "S3cr3t/Pass+w0rd&amp;&lt;mo&gt;re x&#39;y&#34;q",  // Jinja
+                "S3cr3t&#x2F;Pass+w0rd&amp;&lt;mo&gt;re x&#39;y&quot;q", // mustache.js
+                "S3cr3t/Pass+w0rd&amp;&lt;mo&gt;re x&#x27;y&#x22;q",
+                "S3cr3t/Pass&#43;w0rd&#38;&#60;mo&#62;re x&#39;y&#34;q",
+                "S3cr3t/Pass+w0rd&#x26;&#x3C;mo&#x3E;re x&#x27;y&#x22;q",
+            ],
+        );
     }
 
     #[test]
