@@ -14,7 +14,7 @@ pub struct Filter {
     pub runbook: Option<String>,
     /// This operator began it.
     pub operator: Option<String>,
-    /// A host that fits one of these is in its plan: names, or patterns with `*` and `?`; empty for any.
+    /// A step of it goes to a host that fits one of these: names, or patterns with `*` and `?`; empty for any.
     pub hosts: Vec<String>,
     /// It began then or later.
     pub since: Option<Timestamp>,

@@ -53,6 +53,11 @@ pub(super) fn resume(global: &Global, args: &Args) -> Result<u8, CliError> {
     sound(&past, &id)?;
     resumable(&past, &id)?;
     let opened = (*past.state.opened).clone();
+    if !opened.has_runbook() {
+        let what = one_line(&opened.runbook);
+        return Err(CliError::usage(format!("{id} {what} cannot go on: it is no run of a runbook"))
+            .hint(format!("`runbook abandon {id} --reason TEXT` ends it")));
+    }
     let mut options = args.word.options(&operator.name)?;
     options.retry = args.retry;
     let options = options.going_on(&opened);

@@ -22,7 +22,7 @@ pub(super) fn opened(
         run: RunId::new(SystemClock.now(), random()?),
         runbook: what.to_owned(),
         title,
-        changes: false,
+        changes: true,
         operator,
         admin_host: identity::admin_host(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,6 +1,6 @@
 //! The first event of a run and of each later stretch: everything a reader needs to understand the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub struct Opened {
     pub reason: Option<String>,
     /// `--emergency`.
     pub emergency: bool,
-    /// The hosts of the plan.
+    /// The hosts of the plan; with `--limit` also those that no step goes to.
     pub hosts: Vec<HostEntry>,
     /// The steps of the plan in order, inner ones behind their block.
     pub steps: Vec<StepEntry>,
@@ -47,6 +47,22 @@ pub struct Opened {
     /// The run that started before it in the same state dir; none for the first one there. Set where the journal is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,
+}
+
+impl Opened {
+    /// The hosts that its steps go to, in the order of the plan; where there are no steps, all of the plan. With `--limit`
+    /// the plan knows more than these.
+    pub fn reached(&self) -> Vec<&HostName> {
+        let named: BTreeSet<&HostName> = self.steps.iter().flat_map(|step| &step.hosts).collect();
+        let known = self.hosts.iter().map(|host| &host.name);
+        known.filter(|host| self.steps.is_empty() || named.contains(host)).collect()
+    }
+
+    /// Whether a runbook says what is done. Else something is recorded that was done without one: a lock broken, journals
+    /// removed.
+    pub fn has_runbook(&self) -> bool {
+        !(self.steps.is_empty() && self.texts.is_empty())
+    }
 }
 
 /// A run as the one that started next names it: if it is removed, or made anew from its first record on, that shows.

@@ -68,14 +68,19 @@ fn resuming(resumed: &Resumed) -> Vec<Line> {
     lines
 }
 
-/// The operator, as sure as one can be of them.
-pub fn operator(operator: &OperatorEntry, admin_host: &str) -> String {
+/// The operator's name, as sure as one can be of it.
+pub fn person(operator: &OperatorEntry) -> String {
     let name = &operator.name;
     let unsure = if operator.identified || name.contains("unidentified") { "" } else { " (unidentified)" };
+    format!("{name}{unsure}")
+}
+
+/// The operator, as sure as one can be of them, and where they were.
+pub fn operator(operator: &OperatorEntry, admin_host: &str) -> String {
     // SSH_CONNECTION: the first word is the address it came from
     let origin = operator.ssh_origin.as_deref().and_then(|origin| origin.split_whitespace().next());
     let from = origin.map(|origin| format!(", from {origin}")).unwrap_or_default();
-    format!("{name}{unsure} on {admin_host}{from}")
+    format!("{} on {admin_host}{from}", person(operator))
 }
 
 /// Parameters and limit on one line.

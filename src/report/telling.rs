@@ -23,7 +23,8 @@ use super::tally;
 use super::verdicts;
 use super::words::{self, override_words};
 use crate::event::{
-    ActionEnd, Event, HostVerdict, Moment, Opened, Outcome, Output, Resumed, RunState, RunStatus, StepEntry,
+    ActionEnd, Event, HostVerdict, Moment, Opened, OperatorEntry, Outcome, Output, Resumed, RunState, RunStatus,
+    StepEntry,
 };
 use crate::vocab::fold_hosts;
 use crate::vocab::{HostName, Observation, StepHost, StepId};
@@ -114,7 +115,8 @@ impl Telling {
         let mut state: Option<RunState> = None;
         for (index, (at, event)) in story.records().iter().enumerate() {
             let open = state.as_ref().is_some_and(|state| state.status == RunStatus::Open);
-            if open && matches!(event, Event::Resumed(_)) {
+            // nobody who is at a run abandons it
+            if open && matches!(event, Event::Resumed(_) | Event::Abandoned { .. }) {
                 teller.say_death();
             }
             match &mut state {
@@ -168,14 +170,21 @@ impl Telling {
         say("operator", &format!("{who}, known by {}; login user {}{uid}", operator.source, operator.login));
         say("reason", opened.reason.as_deref().unwrap_or_default());
         say("parameters", &outline::params(opened));
-        say("hosts", &fold_hosts(opened.hosts.iter().map(|host| &host.name)));
-        say("plan", &format!("{} from {}, by runbook {}", opened.plan.short(), opened.book, opened.version));
+        say("hosts", &fold_hosts(opened.reached()));
+        if opened.has_runbook() {
+            say("plan", &format!("{} from {}, by runbook {}", opened.plan.short(), opened.book, opened.version));
+        } else {
+            say("tool", &format!("runbook {}", opened.version));
+        }
         say("inventory", &opened.inventories.join(", "));
         if !opened.changes {
             say("changes", "nothing: it only looks");
         }
         for resumed in resumptions(story) {
             say("resumed by", &outline::operator(&resumed.operator, &resumed.admin_host));
+        }
+        for (at, who) in abandonments(story) {
+            say("abandoned", &format!("by {} at {}", outline::person(who), elapsed::stamp(*at, &self.zone)));
         }
         for (id, (how, reason)) in story.state().map(|state| &state.overrides).into_iter().flatten() {
             say_as(Role::Warning, "overrode", &format!("{id} by {}: {reason}", override_words(*how)));
@@ -247,6 +256,12 @@ fn resumptions(story: &Story) -> impl Iterator<Item = &Resumed> {
         .records()
         .iter()
         .filter_map(|(_, event)| if let Event::Resumed(resumed) = event { Some(&**resumed) } else { None })
+}
+
+fn abandonments(story: &Story) -> impl Iterator<Item = (&Timestamp, &OperatorEntry)> {
+    story.records().iter().filter_map(|(at, event)| {
+        if let Event::Abandoned { operator, .. } = event { Some((at, operator)) } else { None }
+    })
 }
 
 /// A clock that goes back by less is one that is kept in step, and no news.

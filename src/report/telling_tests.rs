@@ -4,8 +4,8 @@ use jiff::tz::TimeZone;
 
 use super::sample::{self, Tape};
 use super::{Selection, Story, Styles, Telling};
-use crate::event::{AckHow, Event, HostVerdict, Moment};
-use crate::vocab::StepId;
+use crate::event::{AckHow, Event, HostVerdict, Moment, Opened, TextEntry};
+use crate::vocab::{Digest, HostName, StepId};
 
 fn shown(tape: &Tape) -> String {
     Telling::new(Styles::plain(), TimeZone::UTC, Some(100)).shown(&Story::from_records(tape.records()))
@@ -230,6 +230,7 @@ fn one_action_is_told_alone_and_whole() {
 fn what_holds_is_told_with_a_glance_at_what_was_seen() {
     let mut tape = Tape::new();
     let mut opened = sample::opened("restart-jobs", "", true, Vec::new());
+    opened.texts = vec![TextEntry { name: "restart-jobs.yaml".to_owned(), digest: Digest::of(b"text") }];
     opened.emergency = true;
     tape.event(Event::Opened(Box::new(opened)));
     let many: Vec<(i64, &str)> = (0..12).map(|pid| (pid, "bored")).collect();
@@ -404,4 +405,18 @@ fn a_part_has_what_concerns_it_and_the_whole_has_all() {
     assert_eq!(taken(&|event| matches!(event, Event::BatchStarted { .. })), 1);
     assert_eq!(taken(&|event| matches!(event, Event::PreconditionJudged { .. })), 0, "it was not looked at for it");
     assert_eq!(taken(&|event| matches!(event, Event::CheckJudged { at: None, .. })), 1, "it was among those checked");
+}
+
+#[test]
+fn only_hosts_that_a_step_goes_to_are_named() {
+    let mut opened = sample::opened("restart", "", true, vec![sample::step("a", "", "run", None, &["web02"])]);
+    opened.hosts = sample::opened("x", "", true, vec![sample::step("a", "", "run", None, &["web01", "web02"])]).hosts;
+    assert_eq!(opened.reached(), [&HostName::new("web02")]);
+    let told = |opened: &Opened| {
+        let records = [(sample::start(), Event::Opened(Box::new(opened.clone())))];
+        Telling::new(Styles::plain(), TimeZone::UTC, None).shown(&Story::from_records(records))
+    };
+    assert!(told(&opened).contains("\nhosts       web02\n"), "the limit left one");
+    opened.steps.clear();
+    assert!(told(&opened).contains("\nhosts       web{01,02}\n"), "without a step it is about both");
 }

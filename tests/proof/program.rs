@@ -149,6 +149,8 @@ fn old_runs_are_pruned_and_the_chains_still_verify() {
     program.run(&["audit", "verify", "--all"]).exits(0).says("5 runs of").says("2 pruned").says("3 intact");
     program.run(&["audit", "list"]).exits(0).says("(audit prune)").says("two years");
     program.run(&["audit", "show", "latest"]).exits(0).says("two years").says(&runs[0]).says("head ");
+    let told = program.run(&["audit", "show", "latest"]).stdout;
+    assert!(!told.contains("only looks") && !told.contains("plan  ") && told.contains("tool        runbook"), "{told}");
     program.run(&["audit", "show", &runs[0]]).exits(2).says("no run is called");
     program.run(&["run", "hello", "--yes"]).exits(0);
     program.run(&["audit", "verify", "--all", "--quiet"]).exits(0);
@@ -162,6 +164,25 @@ fn old_runs_are_pruned_and_the_chains_still_verify() {
     let prunings: Vec<String> = program.runs();
     fs::remove_dir_all(program.state().join("runs").join(prunings.last().unwrap())).unwrap();
     program.run(&["audit", "verify", "--all"]).exits(7).says("no run says that it did that");
+}
+
+#[test]
+fn what_was_done_without_a_runbook_is_abandoned_and_not_resumed() {
+    let program = Program::new();
+    program.run(&["run", "hello", "--yes"]).exits(0);
+    program.run(&["audit", "prune", "--before", "2099-01-01", "--reason", "tidy", "--yes"]).exits(0);
+    // its program was killed before it could write its end
+    let run = program.runs().remove(0);
+    let folder = program.state().join("runs").join(&run);
+    let whole = fs::read_to_string(folder.join("journal.jsonl")).unwrap();
+    let cut = whole.trim_end().rsplit_once('\n').unwrap().0;
+    fs::write(folder.join("journal.jsonl"), format!("{cut}\n")).unwrap();
+    fs::remove_file(folder.join("seals.jsonl")).unwrap();
+    fs::remove_dir_all(program.state().join("chain")).unwrap();
+    program.run(&["resume", &run]).exits(2).says("it is no run of a runbook").says("runbook abandon");
+    program.run(&["abandon", &run, "--reason", "as it is"]).exits(0);
+    let told = program.run(&["audit", "show", &run]);
+    told.exits(0).says("this stretch has no end").says("abandoned   by mark at ");
 }
 
 #[test]

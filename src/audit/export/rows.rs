@@ -65,7 +65,7 @@ pub struct RunRow {
     pub params: Vec<String>,
     /// `--limit`; empty when none was given.
     pub limit: Option<String>,
-    /// The hosts of the plan.
+    /// The hosts that its steps go to; where it has none, those it is about.
     pub hosts: Vec<HostName>,
     /// Steps on hosts, each counted once: those that are well.
     pub steps_ok: usize,
@@ -214,7 +214,7 @@ impl RunRow {
             changes: opened.changes,
             params: opened.params.iter().map(|(name, value)| format!("{name}={value}")).collect(),
             limit: opened.limit.clone(),
-            hosts: opened.hosts.iter().map(|host| host.name.clone()).collect(),
+            hosts: opened.reached().into_iter().cloned().collect(),
             steps_ok: 0,
             steps_failed: 0,
             steps_in_doubt: 0,

@@ -142,8 +142,8 @@ impl Run<'_> {
             ("Last record", format!("{} {zone}", self.made.stamp(state.last_at))),
             ("Took", took),
             ("Parameters", outline::params(opened)),
-            ("Hosts", fold_hosts(opened.hosts.iter().map(|host| &host.name))),
-            ("Plan", opened.plan.short().to_owned()),
+            ("Hosts", fold_hosts(opened.reached())),
+            ("Plan", if opened.has_runbook() { opened.plan.short().to_owned() } else { String::new() }),
             ("Tool", format!("runbook {}", opened.version)),
         ]);
     }
@@ -362,7 +362,7 @@ impl Run<'_> {
             ("Book", book.clone()),
             ("Inventories", inventories.join(", ")),
             ("Limit", limit.clone().unwrap_or_default()),
-            ("Plan's digest", opened.plan.to_string()),
+            ("Plan's digest", if opened.has_runbook() { opened.plan.to_string() } else { String::new() }),
         ]);
         if texts.is_empty() {
             return;

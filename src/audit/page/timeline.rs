@@ -51,7 +51,7 @@ pub(super) fn write(html: &mut Html, told: &Chapters) {
 
 /// The hosts in the order of the plan; then those that only events name.
 fn hosts(story: &Story, course: &Course) -> Vec<HostName> {
-    let planned = story.opened().into_iter().flat_map(|opened| opened.hosts.iter().map(|host| &host.name));
+    let planned = story.opened().into_iter().flat_map(|opened| opened.reached());
     let acted = course.bars.iter().map(|bar| &bar.at.host);
     let mut seen = BTreeSet::new();
     planned.chain(acted).filter(|host| seen.insert((*host).clone())).cloned().collect()

@@ -22,7 +22,7 @@ pub(super) struct FilterArgs {
     /// Begun by this operator
     #[arg(long, value_name = "NAME")]
     operator: Option<String>,
-    /// With this host in their plan: a name, `va-web*`, `va-web[01:03]`, or a group of the book's inventory; also
+    /// With a step that goes to this host: a name, `va-web*`, `va-web[01:03]`, or a group of the book's inventory; also
     /// several, with commas
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     host: Vec<String>,

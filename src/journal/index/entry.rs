@@ -32,7 +32,7 @@ pub struct Entry {
     pub operator: String,
     /// The machine it was run from.
     pub admin_host: String,
-    /// The hosts of its plan.
+    /// The hosts that its steps go to; where it has none, those it is about.
     pub hosts: Vec<HostName>,
     /// Whether it changes anything.
     pub changes: bool,
@@ -64,7 +64,7 @@ pub trait Facts {
     fn status(&self) -> RunStatus;
     /// `--reason` at its start.
     fn reason(&self) -> Option<Cow<'_, str>>;
-    /// Whether a host of its plan is such a one.
+    /// Whether one of its hosts is such a one.
     fn any_host(&self, is: &dyn Fn(&str) -> bool) -> bool;
     /// Whether an override, with its reason, is such a one.
     fn any_override(&self, is: &dyn Fn(&str, &str) -> bool) -> bool;
@@ -119,7 +119,7 @@ impl Entry {
             runbook: opened.runbook.clone(),
             operator: opened.operator.name.clone(),
             admin_host: opened.admin_host.clone(),
-            hosts: opened.hosts.iter().map(|host| host.name.clone()).collect(),
+            hosts: opened.reached().into_iter().cloned().collect(),
             changes: opened.changes,
             started: state.opened_at,
             last: state.last_at,

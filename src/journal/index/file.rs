@@ -18,7 +18,7 @@ use crate::journal::folder;
 use crate::journal::store::Store;
 use crate::vocab::{Clock as _, RunId, SystemClock};
 
-const MAGIC: &str = "runbook index 1";
+const MAGIC: &str = "runbook index 2";
 
 /// The length of the first line: its words, two numbers, the checksum, a newline.
 pub(super) const HEADER: usize = MAGIC.len() + 1 + 20 + 1 + 20 + 9 + 1;

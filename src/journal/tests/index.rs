@@ -132,7 +132,7 @@ fn a_damaged_index_changes_nothing() {
         assert_eq!(by_index(&store), true_ones, "byte {place} of {}", String::from_utf8_lossy(&whole));
     }
     let text = String::from_utf8(whole.clone()).unwrap();
-    let future = text.replacen("index 1", "index 2", 1);
+    let future = text.replacen("index 2", "index 3", 1);
     let zeros = vec![0; whole.len()];
     for other in [b"".as_slice(), b"\n", b"garbage", &zeros, future.as_bytes(), &whole.repeat(2)] {
         fs::write(index(&store), other).unwrap();
