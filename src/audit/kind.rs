@@ -31,11 +31,13 @@ pub enum Kind {
     Running,
     /// Its program died.
     Died,
+    /// Its record does not verify, so nobody can tell.
+    Broken,
 }
 
 impl Kind {
     /// Each of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Ok,
         Self::Failed,
         Self::Refused,
@@ -47,9 +49,10 @@ impl Kind {
         Self::Abandoned,
         Self::Running,
         Self::Died,
+        Self::Broken,
     ];
 
-    /// How a run stands.
+    /// How a run stands whose record verifies.
     pub fn of(status: &RunStatus, running: bool) -> Self {
         match status {
             RunStatus::Open if running => Self::Running,
@@ -86,6 +89,7 @@ impl Kind {
             Self::Abandoned => "abandoned",
             Self::Running => "running",
             Self::Died => "unfinished (its program died)",
+            Self::Broken => "broken",
         }
     }
 
@@ -102,7 +106,8 @@ impl Kind {
             | Self::Locked
             | Self::Interrupted
             | Self::Abandoned
-            | Self::Running => self.word(),
+            | Self::Running
+            | Self::Broken => self.word(),
         }
     }
 

@@ -124,7 +124,10 @@ fn what_cannot_be_read_is_named_and_the_others_are_exported() {
     fs::write(&journal, text.replacen("\"ended\"", "\"endet\"", 1).replacen("\"stopped\"", "\"stoppet\"", 1)).unwrap();
     let broken = program.run(["audit", "export", "--format", "jsonl"]);
     broken.exits(7).says(&format!("warning: run {}: broken at record", program.newest_id()));
-    assert_eq!(lines(&broken)[0]["integrity"], "broken");
+    let row = &lines(&broken)[0];
+    assert_eq!((&row["integrity"], &row["outcome"]), (&"broken".into(), &"broken".into()));
+    assert_eq!((&row["resumable"], &row["steps_not_run"]), (&false.into(), &Value::Null));
+    assert!(row["why"].as_str().unwrap().contains("broken at record"), "{row}");
     fs::write(&journal, "no journal\n").unwrap();
     let unreadable = program.run(["audit", "export", "--format", "jsonl"]);
     unreadable.exits(7).says(&format!("warning: run {}: is not exported: ", program.newest_id()));

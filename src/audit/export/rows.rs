@@ -40,14 +40,16 @@ pub struct RunRow {
     pub admin_host: String,
     /// When it began, RFC 3339 in UTC.
     pub started: Timestamp,
-    /// When it ended or stopped last, RFC 3339 in UTC; empty while it runs, and when its program died.
+    /// When it ended or stopped last, RFC 3339 in UTC; empty while it runs, when its program died, and when its record is
+    /// broken.
     pub ended: Option<Timestamp>,
     /// Seconds from its beginning to its last record, the time between two stretches included; empty when the clock
     /// went back.
     pub seconds: Option<f64>,
     /// How it stands.
     pub outcome: Kind,
-    /// The exit status of the last stretch; empty while it runs, when its program died, and when it was abandoned.
+    /// The exit status of the last stretch; empty while it runs, when its program died, when it was abandoned, and when its
+    /// record is broken.
     pub exit: Option<u8>,
     /// Why it stands so, for people.
     pub why: Option<String>,
@@ -67,18 +69,18 @@ pub struct RunRow {
     pub limit: Option<String>,
     /// The hosts that its steps go to; where it has none, those it is about.
     pub hosts: Vec<HostName>,
-    /// Steps on hosts, each counted once: those that are well.
-    pub steps_ok: usize,
+    /// Steps on hosts, each counted once: those that are well. These numbers are empty where the outcome is `broken`.
+    pub steps_ok: Option<usize>,
     /// Those that failed.
-    pub steps_failed: usize,
+    pub steps_failed: Option<usize>,
     /// Those that were sent and whose outcome is not known.
-    pub steps_in_doubt: usize,
+    pub steps_in_doubt: Option<usize>,
     /// Those that ended and whose checks were not finished.
-    pub steps_not_checked: usize,
+    pub steps_not_checked: Option<usize>,
     /// Those that were left out, by the runbook or by a person.
-    pub steps_skipped: usize,
+    pub steps_skipped: Option<usize>,
     /// Those whose turn never came.
-    pub steps_not_run: usize,
+    pub steps_not_run: Option<usize>,
     /// How often it was begun or resumed.
     pub stretches: u32,
     /// Who resumed it, in order.
@@ -145,7 +147,7 @@ pub struct StepRow {
 }
 
 /// What became of a step on a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepOutcome {
     /// It is well.
@@ -207,7 +209,8 @@ impl RunRow {
             outcome,
             exit,
             why,
-            resumable: !over,
+            // a resume refuses what does not verify
+            resumable: !over && !matches!(integrity, Integrity::Broken { .. } | Integrity::BrokenFile { .. }),
             reason: opened.reason.clone(),
             emergency: opened.emergency,
             overrides: overrides(state),
@@ -215,28 +218,36 @@ impl RunRow {
             params: opened.params.iter().map(|(name, value)| format!("{name}={value}")).collect(),
             limit: opened.limit.clone(),
             hosts: opened.reached().into_iter().cloned().collect(),
-            steps_ok: 0,
-            steps_failed: 0,
-            steps_in_doubt: 0,
-            steps_not_checked: 0,
-            steps_skipped: 0,
-            steps_not_run: 0,
+            steps_ok: None,
+            steps_failed: None,
+            steps_in_doubt: None,
+            steps_not_checked: None,
+            steps_skipped: None,
+            steps_not_run: None,
             stretches: state.stretches,
             resumed_by: resumed_by(story),
             plan: opened.plan.clone(),
             version: opened.version.clone(),
             integrity: integrity.word().to_owned(),
         };
-        for (_, at) in places(story) {
-            *match StepOutcome::of(&story.fate(&at)) {
-                StepOutcome::Ok => &mut row.steps_ok,
-                StepOutcome::Failed => &mut row.steps_failed,
-                StepOutcome::InDoubt => &mut row.steps_in_doubt,
-                StepOutcome::NotChecked => &mut row.steps_not_checked,
-                StepOutcome::Skipped | StepOutcome::Excluded => &mut row.steps_skipped,
-                StepOutcome::NotRun => &mut row.steps_not_run,
-            } += 1;
+        // what is left of a record that breaks is not how the run stands
+        if let Integrity::Broken { .. } = integrity {
+            row.outcome = Kind::Broken;
+            (row.ended, row.exit, row.why) = (None, None, Some(integrity.to_string()));
+            return Some(row);
         }
+        let mut counts: BTreeMap<StepOutcome, usize> = BTreeMap::new();
+        for (_, at) in places(story) {
+            *counts.entry(StepOutcome::of(&story.fate(&at))).or_default() += 1;
+        }
+        let count = |outcome| Some(counts.get(&outcome).copied().unwrap_or_default());
+        row.steps_ok = count(StepOutcome::Ok);
+        row.steps_failed = count(StepOutcome::Failed);
+        row.steps_in_doubt = count(StepOutcome::InDoubt);
+        row.steps_not_checked = count(StepOutcome::NotChecked);
+        let left_out = [StepOutcome::Skipped, StepOutcome::Excluded];
+        row.steps_skipped = Some(left_out.into_iter().filter_map(count).sum());
+        row.steps_not_run = count(StepOutcome::NotRun);
         Some(row)
     }
 }

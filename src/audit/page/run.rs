@@ -401,7 +401,7 @@ struct Look<'a> {
 pub(super) fn mark(kind: Kind) -> Mark {
     match kind {
         Kind::Ok => Mark::Ok,
-        Kind::Failed | Kind::NotWritten => Mark::Failed,
+        Kind::Failed | Kind::NotWritten | Kind::Broken => Mark::Failed,
         Kind::InDoubt => Mark::Doubt,
         // nothing went wrong with what was done, and yet it is not what was wanted
         Kind::Refused | Kind::Declined | Kind::Locked | Kind::Interrupted | Kind::Died => Mark::Warning,

@@ -25,8 +25,8 @@ Examples:
   runbook audit export latest --what events --format jsonl | jq .event
   runbook audit export --format jsonl --outcome failed | jq -r .why
 
-Exit status: 7 when a run could not be read, or only up to where its record breaks. It is named on stderr; the others are
-exported.")]
+Exit status: 7 when a run could not be read, or only up to where its record
+breaks. Such a run is named on stderr, and the others are exported.")]
 pub(super) struct Args {
     /// Only this run: its id, a unique beginning of it, or `latest`
     #[arg(conflicts_with = "FilterArgs")]
