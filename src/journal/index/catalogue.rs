@@ -22,6 +22,9 @@ const FEW: usize = 64;
 /// From so many journals on they are read by several threads.
 const MANY: usize = 64;
 
+/// A larger file than this is no index: a line has a few hundred bytes, and superseded ones are thrown away.
+const LARGEST: u64 = 512 << 20;
+
 /// Every run of a store, newest first.
 ///
 /// What it says is that of the moment it was made. See the module for what it can be wrong about.
@@ -411,7 +414,11 @@ fn seen(store: &Store, run: &RunId) -> Option<Seen> {
 }
 
 fn read_file(store: &Store) -> io::Result<Vec<u8>> {
+    let mut file = folder::open_plain(&file::place(store.path()))?;
+    if file.metadata()?.len() > LARGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     let mut bytes = Vec::new();
-    folder::open_plain(&file::place(store.path()))?.read_to_end(&mut bytes)?;
+    file.by_ref().take(LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

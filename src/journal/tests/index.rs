@@ -141,6 +141,18 @@ fn a_damaged_index_changes_nothing() {
 }
 
 #[test]
+fn a_file_that_is_too_large_is_no_index() {
+    let (_dir, store) = store();
+    fixture::whole_run(&store, run(1));
+    by_index(&store);
+    let whole = fs::read(index(&store)).unwrap();
+    // with holes: it takes no room, and would take all memory
+    fs::OpenOptions::new().write(true).open(index(&store)).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(by_index(&store), by_journals(&store));
+    assert!(fs::metadata(index(&store)).unwrap().len() < 2 * whole.len() as u64, "it is made anew");
+}
+
+#[test]
 fn lines_that_are_lost_are_missed() {
     let (_dir, store) = store();
     for tail in 1..=4 {
