@@ -1,6 +1,6 @@
 //! Which runs are meant, as it is typed: for every part of `audit` that looks at many.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -26,14 +26,15 @@ pub(super) struct FilterArgs {
     /// several, with commas
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     host: Vec<String>,
-    /// Begun then or later: `2026-11-22`, `2026-11-22 03:15`, RFC 3339, or an age: `7d`, `12h`
+    /// Begun then or later: `2026-11-22`, `2026-11-22 03:15`, RFC 3339, `03:15` (the last time it was
+    /// so late), `today`, `yesterday`, or an age: `7d`, `12h`
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Begun before then; a date alone is the whole day, with its end
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// That stand so: ok, failed, refused, declined, in-doubt, locked, not-written, interrupted, abandoned, running, died;
-    /// also several, with commas
+    /// That stand so: ok, failed, refused, declined, in-doubt, locked, not-written, interrupted, abandoned, running, died,
+    /// broken; also several, with commas
     #[arg(long, value_name = "WORD", value_delimiter = ',')]
     outcome: Vec<String>,
     /// With this text in their reason, or in that of an override
@@ -153,17 +154,35 @@ impl Near {
 
     /// The time that was given with `flag`; a date alone is its beginning.
     pub(super) fn since(&self, flag: &str, text: &str) -> Result<Timestamp, CliError> {
-        match text.trim().parse::<Date>() {
-            Ok(date) if is_date(text) => self.begin(date),
-            Ok(_) | Err(_) => self.moment(flag, text),
+        match self.date(text) {
+            Some(date) => self.begin(date),
+            None => self.moment(flag, text),
         }
     }
 
     fn until(&self, text: &str) -> Result<Timestamp, CliError> {
-        match text.trim().parse::<Date>() {
-            Ok(date) if is_date(text) => self.begin(date.tomorrow().map_err(CliError::usage)?),
-            Ok(_) | Err(_) => self.moment("--until", text),
+        match self.date(text) {
+            Some(date) => self.begin(date.tomorrow().map_err(CliError::usage)?),
+            None => self.moment("--until", text),
         }
+    }
+
+    /// A date and no more: a parser of dates also takes one with a time of day behind it.
+    fn date(&self, text: &str) -> Option<Date> {
+        let today = || self.now.to_zoned(self.zone.clone()).date();
+        match text.trim() {
+            "today" => Some(today()),
+            "yesterday" => today().yesterday().ok(),
+            date if date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => date.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// When it was last so late: today, or yesterday where that is still to come.
+    fn time_of_day(&self, time: Time) -> Option<Timestamp> {
+        let now = self.now.to_zoned(self.zone.clone());
+        let on = |date: Date| Some(date.to_datetime(time).to_zoned(self.zone.clone()).ok()?.timestamp());
+        on(now.date()).filter(|at| *at <= self.now).or_else(|| on(now.date().yesterday().ok()?))
     }
 
     fn begin(&self, date: Date) -> Result<Timestamp, CliError> {
@@ -174,7 +193,7 @@ impl Near {
         let text = text.trim();
         let bad = || {
             CliError::usage(format!("{flag}: `{text}` is no time"))
-                .hint("write `2026-11-22`, `2026-11-22 03:15`, `2026-11-22T03:15:00Z`, or an age: `7d`, `12h`")
+                .hint("write `2026-11-22`, `2026-11-22 03:15`, `2026-11-22T03:15:00Z`, `03:15`, `today`, `yesterday`, or an age: `7d`, `12h`")
         };
         if let Ok(moment) = text.parse::<Timestamp>() {
             return Ok(moment);
@@ -182,6 +201,12 @@ impl Near {
         if let Ok(age) = text.parse::<Period>() {
             let age = SignedDuration::try_from(age.get()).map_err(|_| bad())?;
             return self.now.checked_sub(age).map_err(|_| bad());
+        }
+        if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+            && text.contains(':')
+            && let Ok(time) = text.parse::<Time>()
+        {
+            return self.time_of_day(time).ok_or_else(bad);
         }
         let local: DateTime = text.parse().map_err(|_| bad())?;
         Ok(local.to_zoned(self.zone.clone()).map_err(|_| bad())?.timestamp())
@@ -191,11 +216,6 @@ impl Near {
     pub(super) fn shown(&self, at: Timestamp) -> String {
         crate::report::elapsed::stamp(at, &self.zone)
     }
-}
-
-/// Whether `text` is a date and no more: a parser of dates also takes one with a time of day behind it.
-fn is_date(text: &str) -> bool {
-    text.trim().bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -219,11 +239,28 @@ mod tests {
             ("2026-11-22T03:15:00-05:00", "2026-11-22T08:15:00Z", "2026-11-22T08:15:00Z"),
             ("7d", "2026-11-15T12:00:00Z", "2026-11-15T12:00:00Z"),
             ("12h", "2026-11-22T00:00:00Z", "2026-11-22T00:00:00Z"),
+            ("today", "2026-11-21T23:00:00Z", "2026-11-22T23:00:00Z"),
+            ("yesterday", "2026-11-20T23:00:00Z", "2026-11-21T23:00:00Z"),
+            ("07:10", "2026-11-22T06:10:00Z", "2026-11-22T06:10:00Z"),
+            // it is 13:00 here
+            ("13:00", "2026-11-22T12:00:00Z", "2026-11-22T12:00:00Z"),
+            ("13:00:01", "2026-11-21T12:00:01Z", "2026-11-21T12:00:01Z"),
         ] {
             assert_eq!(near().since("--since", text).unwrap().to_string(), since, "{text}");
             assert_eq!(near().until(text).unwrap().to_string(), until, "{text}");
         }
-        for bad in ["", "yesterday", "2026-13-01", "2026-02-30", "22.11.2026", "2026-11-22 25:00", "7", "9999999w"] {
+        for bad in [
+            "",
+            "tomorrow",
+            "7:1",
+            "25:00",
+            "2026-13-01",
+            "2026-02-30",
+            "22.11.2026",
+            "2026-11-22 25:00",
+            "7",
+            "9999999w",
+        ] {
             let fault = near().since("--since", bad).unwrap_err();
             assert!(fault.messages[0].contains("is no time") && fault.hints[0].contains("7d"), "{bad}: {fault:?}");
         }
