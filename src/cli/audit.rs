@@ -64,9 +64,8 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
         if global.format == Format::Json {
             view::data().sink().write("[]\n");
         } else {
-            view::data()
-                .sink()
-                .write(&crate::vocab::neutral::neutralise(&format!("no run was ever recorded in {}\n", dir.display())));
+            let text = format!("no run was ever recorded in {}\n", dir.display());
+            view::beside(&view::data()).write(&crate::vocab::neutral::neutralise(&text));
         }
         return Ok(exit::OK);
     };

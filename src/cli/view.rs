@@ -39,6 +39,11 @@ pub(super) fn data() -> Data {
     if std::io::stdout().is_terminal() { Data::terminal(sink, Term::stdout()) } else { Data::pipe(sink) }
 }
 
+/// Where what is said about rows goes: where they go on to another program, not with them.
+pub(super) fn beside(data: &Data) -> Sink {
+    if data.is_terminal() { data.sink().clone() } else { Sink::stderr() }
+}
+
 impl View {
     pub(super) fn new(global: &Global) -> Self {
         let styles = styles(global);

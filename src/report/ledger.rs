@@ -28,8 +28,8 @@ pub struct Entry {
     pub role: Role,
     /// The last exit status, if there is one.
     pub exit: Option<u8>,
-    /// How long it took.
-    pub took: Duration,
+    /// How long it took; none when its record cannot be read.
+    pub took: Option<Duration>,
     /// Why it was run.
     pub reason: Option<String>,
 }
@@ -55,26 +55,37 @@ impl Ledger {
         };
         // the id has the year
         let started = |at| match columns {
-            0..100 => at_minute(at, zone, "%m-%d %H:%M"),
-            100..ROOMY => at_minute(at, zone, "%Y-%m-%d %H:%M"),
+            0..NARROW => at_minute(at, zone, "%m-%d %H:%M"),
+            NARROW..ROOMY => at_minute(at, zone, "%Y-%m-%d %H:%M"),
             ROOMY.. => elapsed::stamp(at, zone),
         };
         let has = |column: &str| match column {
             "exit" => columns >= ROOMY,
-            "took" | "reason" => columns >= 100,
+            "took" | "reason" => columns >= NARROW,
             _ => true,
         };
         let names = ["run", "started", "runbook", "operator", "outcome", "exit", "took", "reason"];
-        let mut table = Table::new(names.into_iter().filter(|name| has(name))).with_whole("run").with_whole("started");
+        let mut table = Table::new(names.into_iter().filter(|name| has(name)));
+        for whole in ["run", "started", "outcome"] {
+            table = table.with_whole(whole);
+        }
         for entry in &self.entries {
+            if entry.started.is_none() && fit != Fit::Tabs {
+                // why it cannot be read is longer than any outcome
+                let known = vec![Cell::new(Role::Text, &entry.run), Cell::new(Role::Dim, "-")];
+                table.noted(known, Cell::new(entry.role, &entry.outcome));
+                continue;
+            }
+            // what explains a word in brackets costs the names beside it
+            let outcome = if columns < NARROW { entry.outcome.split(" (").next() } else { None };
             let cells = [
                 Cell::new(Role::Text, &entry.run),
                 Cell::new(Role::Dim, entry.started.map_or_else(|| "-".to_owned(), started)),
                 Cell::new(Role::Heading, &entry.runbook),
                 Cell::new(Role::Text, &entry.operator),
-                Cell::new(entry.role, &entry.outcome),
+                Cell::new(entry.role, outcome.unwrap_or(&entry.outcome)),
                 Cell::number(entry.exit.map_or_else(|| "-".to_owned(), |exit| exit.to_string())),
-                Cell::new(Role::Dim, elapsed::short(entry.took)),
+                Cell::new(Role::Dim, entry.took.map_or_else(|| "-".to_owned(), elapsed::short)),
                 Cell::new(Role::Text, entry.reason.as_deref().unwrap_or("")),
             ];
             table.row(names.into_iter().zip(cells).filter(|(name, _)| has(name)).map(|(_, cell)| cell).collect());
@@ -82,6 +93,9 @@ impl Ledger {
         table.shown(fit, styles)
     }
 }
+
+/// With fewer columns than these there is no room for reasons.
+pub const NARROW: usize = 100;
 
 /// From so many columns on nothing is left out.
 const ROOMY: usize = 120;
@@ -105,7 +119,7 @@ mod tests {
             outcome: outcome.to_owned(),
             role: Role::Ok,
             exit,
-            took: Duration::from_secs(125),
+            took: Some(Duration::from_secs(125)),
             reason: Some("new\nrelease \x1b[2J".to_owned()),
         };
         let ledger = Ledger::new(vec![
@@ -125,6 +139,26 @@ mod tests {
         20261122T031500Z-1a2b3c4d  11-22 03:15  restart-webs  mark      interrupted
         20261122T031500Z-1a2b3c4d  11-22 03:15  x             mark      unfinished
         ");
+        let mut long = entry("restart-jobs", "stopped, failed", Some(1));
+        long.reason = Some("a reason that takes more room than there is beside the rest".to_owned());
+        let died = entry("restart-webs", "unfinished (its program died)", None);
+        let unreadable =
+            Entry { started: None, took: None, ..entry("", "unreadable: the record breaks at its line 3", None) };
+        let ledger = Ledger::new(vec![long, died, unreadable]);
+        insta::assert_snapshot!(ledger.shown(Fit::Width(80), &Styles::plain(), &TimeZone::UTC), @"
+        run                        started      runbook       operator  outcome
+        20261122T031500Z-1a2b3c4d  11-22 03:15  restart-jobs  mark      stopped, failed
+        20261122T031500Z-1a2b3c4d  11-22 03:15  restart-webs  mark      unfinished
+        20261122T031500Z-1a2b3c4d  -            unreadable: the record breaks at its li…
+        ");
+        insta::assert_snapshot!(ledger.shown(Fit::Width(118), &Styles::plain(), &TimeZone::UTC), @"
+        run                        started           runbook       operator  outcome                        took    reason
+        20261122T031500Z-1a2b3c4d  2026-11-22 03:15  restart-jobs  mark      stopped, failed                2m 05s  a reason …
+        20261122T031500Z-1a2b3c4d  2026-11-22 03:15  restart-webs  mark      unfinished (its program died)  2m 05s  new⏎relea…
+        20261122T031500Z-1a2b3c4d  -                 unreadable: the record breaks at its line 3
+        ");
+        let tabs = ledger.shown(Fit::Tabs, &Styles::plain(), &TimeZone::UTC);
+        assert!(tabs.contains("\tunreadable: the record breaks at its line 3\t-\t-\t"), "in its column: {tabs}");
         for columns in 0..130 {
             for line in ledger.shown(Fit::Width(columns), &Styles::plain(), &TimeZone::UTC).lines() {
                 assert!(super::super::line::width(line) <= columns, "{columns}: {line}");

@@ -1,7 +1,5 @@
 //! `runbook audit list`
 
-use std::time::Duration;
-
 use jiff::tz::TimeZone;
 
 use super::super::app::{Format, Global};
@@ -58,7 +56,13 @@ pub(super) fn list_runs(global: &Global, store: &Store, args: &Args) -> Result<u
     if !page.runs.is_empty() || data.fit() == Fit::Tabs {
         data.sink().write(&ledger.shown(data.fit(), &view::stdout_styles(global), &TimeZone::system()));
     }
-    data.sink().write(&closing(global, store, args, &filter, &page));
+    let prose = view::beside(&data);
+    prose.write(&closing(global, store, args, &filter, &page));
+    let lacks_reasons = matches!(data.fit(), Fit::Width(columns) if columns < ledger::NARROW);
+    if lacks_reasons && page.runs.iter().any(|run| run.entry.as_ref().is_ok_and(|entry| entry.reason.is_some())) {
+        let columns = ledger::NARROW;
+        prose.write(&format!("there are reasons: they are shown from {columns} columns on, and by `--format json`\n"));
+    }
     Ok(exit::OK)
 }
 
@@ -120,7 +124,7 @@ fn row(indexed: &Indexed) -> ledger::Entry {
             operator: entry.operator.clone(),
             outcome: standing(&entry.status, indexed.running),
             exit: exit_of(&entry.status),
-            took: elapsed::between(entry.started, entry.last),
+            took: Some(elapsed::between(entry.started, entry.last)),
             reason: entry.reason.clone(),
         },
         Err(error) => ledger::Entry {
@@ -131,7 +135,7 @@ fn row(indexed: &Indexed) -> ledger::Entry {
             operator: String::new(),
             outcome: unreadable(error),
             exit: None,
-            took: Duration::ZERO,
+            took: None,
             reason: None,
         },
     }
