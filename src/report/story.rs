@@ -253,6 +253,21 @@ impl Story {
         failed.filter_map(|step| Some((&step.id, step.says.as_deref()?))).collect()
     }
 
+    /// Each step on a host that is well and was not: it had failed, or nobody knew. What became of it then, the last time.
+    pub fn overcome(&self) -> BTreeMap<StepHost, Fate> {
+        let mut before = BTreeMap::new();
+        for (_, event) in &self.records {
+            let Event::StepEnded { at, outcome } = event else { continue };
+            match outcome {
+                Outcome::Failed { why, .. } => before.insert(at.clone(), Fate::Failed(why.clone())),
+                Outcome::InDoubt { why } => before.insert(at.clone(), Fate::InDoubt(why.clone())),
+                Outcome::Ok | Outcome::Skipped { .. } | Outcome::Excluded { .. } => None,
+            };
+        }
+        before.retain(|at, _| self.fate(at) == Fate::Ok);
+        before
+    }
+
     /// What the last try of an action wrote, on both streams.
     pub fn wrote(&self, at: &StepHost) -> Option<String> {
         self.records.iter().rev().find_map(|(_, event)| {

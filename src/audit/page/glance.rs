@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::html::{Html, id_of};
 use super::steps::Chapters;
 use crate::event::{Event, Found};
-use crate::report::story::Fate;
+use crate::report::story::{Fate, Story};
 use crate::report::style::Mark;
 use crate::report::tally::groups;
 use crate::report::words::{choice_words, count, override_words};
@@ -84,8 +84,26 @@ fn failures(told: &Chapters) -> Vec<Item> {
         let text = format!("a check of the whole run does not hold: {} {}", says.trim(), verdicts::in_short(verdicts));
         items.push(Item { mark: Mark::Failed, text, to: "checks".to_owned() });
     }
+    items.extend(overcome(story));
     items.truncate(MOST);
     items
+}
+
+/// What failed and went well later: in a resume, or because somebody chose to try again.
+fn overcome(story: &Story) -> Vec<Item> {
+    let mut told: Vec<(StepHost, Fate, Vec<HostName>)> = Vec::new();
+    for (at, fate) in story.overcome() {
+        match told.iter_mut().find(|(first, known, _)| first.step == at.step && *known == fate) {
+            Some((_, _, hosts)) => hosts.push(at.host),
+            None => told.push((at.clone(), fate, vec![at.host])),
+        }
+    }
+    let step = |(first, fate, hosts): (StepHost, Fate, Vec<HostName>)| Item {
+        mark: Mark::Warning,
+        text: format!("{} {} on {} before it went well: {}", first.step, fate.word(), fold_hosts(&hosts), fate.why()),
+        to: id_of(&first),
+    };
+    told.into_iter().map(step).collect()
 }
 
 /// What happened on the way, in its order.

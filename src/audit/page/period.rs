@@ -138,19 +138,33 @@ impl Period<'_> {
 
     fn trouble(&self, html: &mut Html, runs: &[Readable]) {
         let wrong = |run: &&Readable| match run.kind {
-            Kind::Failed | Kind::InDoubt | Kind::Interrupted | Kind::NotWritten | Kind::Abandoned | Kind::Died => true,
-            Kind::Ok | Kind::Refused | Kind::Declined | Kind::Locked | Kind::Running => false,
+            Kind::Failed
+            | Kind::InDoubt
+            | Kind::Interrupted
+            | Kind::NotWritten
+            | Kind::Abandoned
+            | Kind::Died
+            | Kind::Broken => true,
+            // it did not end well at first
+            Kind::Ok => run.entry.stretches > 1,
+            Kind::Refused | Kind::Declined | Kind::Locked | Kind::Running => false,
         };
         let wrong: Vec<&Readable> = runs.iter().filter(wrong).collect();
         if wrong.is_empty() {
-            html.paragraph("Nothing: no run failed, was interrupted or left a step in doubt.");
+            html.paragraph("Nothing: no run failed, was interrupted, left a step in doubt or had to be resumed.");
             return;
         }
-        html.table_head("Runs that did not end well", ["run", "began", "runbook", "operator", "outcome", "why"]);
+        html.table_head(
+            "Runs that did not end well, or only after a resume",
+            ["run", "began", "runbook", "operator", "outcome", "why"],
+        );
         for run in wrong {
             self.front(html, run);
             outcome(html, run.kind);
-            html.leaf("td", &[], &last_words(&run.entry.status)).end("tr");
+            let words = last_words(&run.entry.status);
+            let stretches = run.entry.stretches;
+            let words = if stretches > 1 { format!("{words} (in {stretches} stretches)") } else { words };
+            html.leaf("td", &[], &words).end("tr");
         }
         html.table_end();
     }
@@ -310,9 +324,30 @@ fn numbers(html: &mut Html, caption: &str, column: &str, runs: &[Readable], name
         }
         let mut lengths: Vec<Duration> = runs.iter().map(|run| took(run.entry)).collect();
         lengths.sort();
-        number(html, &lengths.get(lengths.len() / 2).map_or(String::new(), |length| elapsed::short(*length)));
+        number(html, &median(&lengths).map_or(String::new(), elapsed::short));
         number(html, &lengths.last().map_or(String::new(), |length| elapsed::short(*length)));
         html.end("tr");
     }
     html.table_end();
+}
+
+/// The one in the middle; of an even number the mean of the two that are.
+fn median(sorted: &[Duration]) -> Option<Duration> {
+    let upper = sorted.get(sorted.len() / 2)?;
+    let lower = sorted.get((sorted.len() - 1) / 2)?;
+    Some((*lower + *upper) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_two() {
+        let of = |seconds: &[u64]| {
+            let lengths: Vec<Duration> = seconds.iter().map(|length| Duration::from_secs(*length)).collect();
+            median(&lengths).map(|length| length.as_millis())
+        };
+        assert_eq!([of(&[]), of(&[7]), of(&[1, 2]), of(&[1, 2, 9])], [None, Some(7000), Some(1500), Some(2000)]);
+    }
 }

@@ -15,6 +15,7 @@ use super::output::Outputs;
 use crate::event::{ActionEnd, ActionKind, Event, HostVerdict, StepEntry};
 use crate::report::narration::{Narrator, Told};
 use crate::report::story::Fate;
+use crate::report::style::Mark;
 use crate::report::tally::groups;
 use crate::report::words::count;
 use crate::report::{Story, Styles, Table, elapsed, observed, verdicts};
@@ -105,6 +106,7 @@ pub(super) fn sections(story: &Story, account: &Account) -> Vec<(StepId, Vec<Ste
 pub(super) fn write(html: &mut Html, told: &Chapters, outputs: &mut Outputs) {
     let Chapters { story, account, sections, .. } = told;
     overview(html, story);
+    let overcome = story.overcome();
     let entries = story.steps();
     for (id, places) in *sections {
         let entry = entries.iter().find(|entry| entry.id == *id);
@@ -119,7 +121,7 @@ pub(super) fn write(html: &mut Html, told: &Chapters, outputs: &mut Outputs) {
         }
         for at in places {
             let happened = account.at.get(at).map_or(&[][..], Vec::as_slice);
-            one(html, at, happened, told, outputs);
+            one(html, at, happened, told, &overcome, outputs);
         }
         let begun: BTreeSet<&HostName> = places.iter().map(|at| &at.host).collect();
         let mut never =
@@ -150,23 +152,39 @@ fn overview(html: &mut Html, story: &Story) {
     html.table_end();
 }
 
-fn one(html: &mut Html, at: &StepHost, happened: &[Happened], told: &Chapters, outputs: &mut Outputs) {
+fn one(
+    html: &mut Html,
+    at: &StepHost,
+    happened: &[Happened],
+    told: &Chapters,
+    overcome: &BTreeMap<StepHost, Fate>,
+    outputs: &mut Outputs,
+) {
     let fate = told.story.fate(at);
     let troubled = matches!(fate, Fate::Failed(_) | Fate::InDoubt(_) | Fate::Running | Fate::Unchecked);
     let id = id_of(at);
     let mut attributes: Vec<(&'static str, &str)> =
         vec![("id", &id), ("class", if troubled { "host trouble" } else { "host" })];
-    if troubled {
+    // a failure that was overcome is one all the same
+    let before = overcome.get(at);
+    let wrong = troubled || before.is_some();
+    if wrong {
         attributes.push(("open", ""));
     }
     html.open("details", &attributes).open("summary", &[]);
     html.open("h4", &[]).mark(fate.mark()).text(at.host.as_str()).close("h4");
     html.text(" ").leaf("span", &[("class", class(fate.mark().role()))], fate.word());
+    if let Some(before) = before {
+        html.text(" ").leaf("span", &[("class", class(Mark::Warning.role()))], &format!("{} before", before.word()));
+    }
     html.leaf("span", &[("class", "dim")], &in_short(happened, told.course.took(at))).end("summary");
     if !fate.why().is_empty() {
         html.paragraph(fate.why());
     }
-    events(html, happened, outputs, told.made, troubled);
+    if let Some(before) = before {
+        html.open("p", &[]).mark(Mark::Warning).text(&format!("{} before: {}", before.word(), before.why())).end("p");
+    }
+    events(html, happened, outputs, told.made, wrong);
     html.end("details");
 }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{Made, Period, Run, Seen, Verified};
-use crate::event::{ActionEnd, Choice, Event, FailureKind, Outcome, Output, RunStatus, StoredOutput};
+use crate::event::{ActionEnd, ActionKind, Choice, Event, FailureKind, Outcome, Output, RunStatus, StoredOutput};
 use crate::journal::{Entry, FileFault, Indexed, JournalError};
 use crate::report::Story;
 use crate::report::sample::{self, Tape, at, hosts, step};
@@ -71,6 +71,40 @@ fn a_failed_run_with_its_undo() {
 #[test]
 fn a_run_that_was_resumed_against_a_precondition() {
     insta::assert_snapshot!(body(&of(sample::resumed().records())));
+}
+
+#[test]
+fn a_failure_that_a_resume_overcame_is_not_forgotten() {
+    let place = at("restart", "va-web01");
+    let failed = Outcome::Failed { kind: FailureKind::Action, why: "exit 7".to_owned() };
+    let resumed = sample::resumed().records().into_iter().find(|(_, event)| matches!(event, Event::Resumed(_)));
+    let mut tape = Tape::new();
+    let steps = vec![step("restart", "", "run", None, &["va-web01"])];
+    tape.event(Event::Opened(Box::new(sample::opened("restart", "", true, steps))));
+    tape.started(&place, "false").acted(&place, ActionEnd::Exited(7), "", "no\n").ended(&place, failed);
+    tape.event(Event::Stopped { exit: 1, why: "restart failed on va-web01".to_owned() });
+    tape.event(resumed.unwrap().1);
+    tape.event(Event::StepStarted {
+        at: place.clone(),
+        attempt: 2,
+        kind: ActionKind::Run,
+        command: "true".to_owned(),
+        user: None,
+    });
+    tape.event(Event::StepActed {
+        at: place.clone(),
+        attempt: 2,
+        end: ActionEnd::Exited(0),
+        stdout: Output::default(),
+        stderr: Output::default(),
+        took: crate::vocab::Period::seconds(1),
+        output_cut: false,
+    });
+    tape.ended(&place, Outcome::Ok).event(Event::Ended { exit: 0, why: "done".to_owned() });
+    let page = of(tape.records());
+    assert!(page.contains("restart failed on va-web01 before it went well: exit 7"), "at a glance");
+    assert!(page.contains("failed before: exit 7") && page.contains("class=\"host\" open=\"\""), "at its place");
+    assert_eq!(stands_for_itself(&page), Ok(()));
 }
 
 fn entry(run: &str, runbook: &str, status: RunStatus) -> Seen {
