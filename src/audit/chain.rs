@@ -108,7 +108,7 @@ impl Chain {
             let said = found.entry(run.clone()).or_default();
             // a run that is gone is missed by its successor and by many a seal: once is enough
             let missing = |known: &Finding| matches!(known, Finding::Missing { .. });
-            if !(missing(&finding) && said.iter().any(missing)) {
+            if !(missing(&finding) && said.iter().any(missing)) && !said.contains(&finding) {
                 said.push(finding);
             }
         };
