@@ -35,7 +35,7 @@ pub fn survey(
     for run in store.runs_newest_first()? {
         let mut proof = Proof::of(store, &run, signers);
         // pruned meanwhile: it is told with those
-        if !store.folder(&run).is_dir() {
+        if store.folder(&run).symlink_metadata().is_err() {
             continue;
         }
         chain.add(&proof);
