@@ -9,11 +9,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::event::{RunState, changed};
 use crate::vocab::{Digest, HostName, RunId, Stamp, StampsSeen, StepId};
 
 /// What the hosts said, or why they could not be asked.
 pub type Seen = BTreeMap<HostName, Result<StampsSeen, String>>;
+
+/// What hosts said when they were asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The record that is held against it, as stamps name it: the machine and the state dir.
+    pub record: String,
+    /// When they were asked: what ended later has left its stamps later.
+    pub at: Timestamp,
+    /// What they said.
+    pub seen: Seen,
+}
+
+impl Asked {
+    /// How many said something, and how many did not.
+    pub fn tally(&self) -> (usize, usize) {
+        let answered = self.seen.values().filter(|seen| seen.is_ok()).count();
+        (answered, self.seen.len() - answered)
+    }
+}
 
 /// A run as its journal has it.
 pub struct Facts<'a> {

@@ -71,6 +71,34 @@ impl Chain {
         self.members.contains_key(run)
     }
 
+    /// What the end of the chains shows: what the state dir says is the newest, once all runs have been read.
+    pub fn at_its_end(&self, newest: &Newest) -> BTreeMap<RunId, Vec<Finding>> {
+        let mut found: BTreeMap<RunId, Vec<Finding>> = BTreeMap::new();
+        // pruned runs alone need no newest one; and records that never had seals or links have none
+        let mut linked = self.members.iter().filter(|(run, _)| !self.pruned.contains(run));
+        let Some((last, _)) = linked.rfind(|(_, member)| member.first.is_some() && !member.seals.is_empty()) else {
+            return found;
+        };
+        match &newest.run {
+            None => found.entry(last.clone()).or_default().push(Finding::NoEnd { what: "run" }),
+            Some(link) => {
+                let later = self.members.iter().find(|(_, member)| member.link.as_ref() == Some(link));
+                if let Some((by, _)) = later {
+                    found.entry(link.run.clone()).or_default().push(Finding::EndBehind { by: by.clone() });
+                }
+            }
+        }
+        match &newest.seal {
+            None => found.entry(last.clone()).or_default().push(Finding::NoEnd { what: "seal" }),
+            Some(seal) => {
+                if let Some((_, by)) = self.named.iter().find(|(named, _)| named == seal) {
+                    found.entry(seal.run.clone()).or_default().push(Finding::EndBehind { by: by.clone() });
+                }
+            }
+        }
+        found
+    }
+
     /// What the chains show, by the run that it is about.
     pub fn findings(&self, newest: &Newest) -> BTreeMap<RunId, Vec<Finding>> {
         let mut found: BTreeMap<RunId, Vec<Finding>> = BTreeMap::new();
@@ -78,7 +106,8 @@ impl Chain {
             let said = found.entry(run.clone()).or_default();
             // a run that is gone is missed by its successor and by many a seal: once is enough
             let missing = |known: &Finding| matches!(known, Finding::Missing { .. });
-            if !(missing(&finding) && said.iter().any(missing)) {
+            let told = said.contains(&finding) || (missing(&finding) && said.iter().any(missing));
+            if !told {
                 said.push(finding);
             }
         };

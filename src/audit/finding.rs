@@ -101,6 +101,18 @@ pub enum Finding {
     },
     /// It is missing: hosts have stamps of it.
     MissingByHosts(MissingRun),
+    /// The state dir does not say which run, or which seal, is the newest: what says so was removed or damaged. Told of
+    /// the newest run that is there.
+    NoEnd {
+        /// What it does not say: `run` or `seal`.
+        what: &'static str,
+    },
+    /// The state dir says that this run, or a seal of it, is the newest, and a later one names it: an older state was put in
+    /// the place of what says so.
+    EndBehind {
+        /// The run that names it.
+        by: RunId,
+    },
     /// It is said to be pruned, and no run says that it removed it.
     PrunedByNobody,
 }
@@ -149,6 +161,8 @@ impl Finding {
             | Self::Fork { .. }
             | Self::SealGone { .. }
             | Self::MissingByHosts(_)
+            | Self::NoEnd { .. }
+            | Self::EndBehind { .. }
             | Self::PrunedByNobody => true,
             Self::Signed { signer, .. } => signer.is_fault(),
         }
@@ -173,6 +187,8 @@ impl Finding {
             Self::SealGone { .. } => "seal-gone",
             Self::Host { says, .. } => says.word(),
             Self::NotStamped { .. } => "not-stamped",
+            Self::NoEnd { .. } => "no-end",
+            Self::EndBehind { .. } => "end-behind",
             Self::PrunedByNobody => "pruned-by-nobody",
         }
     }
@@ -242,6 +258,15 @@ impl fmt::Display for Finding {
                     operators.join(", ")
                 )
             }
+            Self::NoEnd { what } => write!(
+                f,
+                "the state dir does not say which {what} is the newest (chain/{what}.json): that was removed or damaged, and runs \
+                 that were newer than this one may have been removed with it"
+            ),
+            Self::EndBehind { by } => write!(
+                f,
+                "the state dir says that it is the newest, and {by} names it: an older state was put in the place of chain/"
+            ),
             Self::PrunedByNobody => f.write_str("missing: it is said to be pruned, and no run says that it did that"),
         }
     }

@@ -16,7 +16,7 @@ mod selection;
 mod signature;
 mod survey;
 
-pub use against_hosts::Seen;
+pub use against_hosts::{Asked, HostFinding, Seen};
 pub use chain::{Chain, Newest};
 pub use filter::Filter;
 pub use finding::{Finding, NamedBy};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::against_hosts::{Facts, HostFinding, Seen, compare};
+use super::against_hosts::{Asked, Facts, HostFinding, compare};
 use super::finding::Finding;
 use super::signature::Signers;
 use crate::event::{Event, Link, RunStatus, changed};
-use crate::journal::{Integrity, JournalError, Pruned, Seal, SealLink, Store, Verification};
+use crate::journal::{Integrity, JournalError, Pruned, Seal, SealLink, Statement, Store, Verification};
 use crate::vocab::{Digest, HostName, RunId};
 
 /// What is known of the record of a run.
@@ -38,6 +38,7 @@ impl Proof {
             Ok(seals) => seals,
             Err(error) => return proof.with(Finding::Unreadable(error.whole())),
         };
+        let sealed_before = seals.len();
         let counts: BTreeSet<u64> = seals.iter().flatten().map(|seal| seal.statement.records).chain([1]).collect();
         let mut digests = std::collections::BTreeMap::new();
         let verified = store.verify_with(run, |record| {
@@ -50,8 +51,14 @@ impl Proof {
         });
         let Verification { records, state, integrity, head: _, bytes } = match verified {
             Ok(verified) => verified,
-            Err(JournalError::Corrupt { integrity, .. }) => return proof.with(Finding::Journal(*integrity)),
-            Err(error) => return proof.with(Finding::Unreadable(error.whole())),
+            Err(error) => {
+                // the seals are there all the same, and others name them
+                proof.seals = seals.into_iter().flatten().collect();
+                return proof.with(match error {
+                    JournalError::Corrupt { integrity, .. } => Finding::Journal(*integrity),
+                    error => Finding::Unreadable(error.whole()),
+                });
+            }
         };
         (proof.records, proof.bytes) = (records, bytes);
         proof.first = digests.get(&1).cloned();
@@ -88,18 +95,23 @@ impl Proof {
             proof.findings.push(Finding::Signed { number, signer: signers.of(&seal) });
             proof.seals.push(seal);
         }
-        if whole
-            && over
-            && agreed < records
-            && !proof.findings.iter().any(|found| matches!(found, Finding::Rewritten { .. }))
-        {
+        let rewritten = proof.findings.iter().any(|found| matches!(found, Finding::Rewritten { .. }));
+        if whole && over && agreed < records && !rewritten {
+            // the last record is written before the seal, by a program that holds the journal meanwhile
+            if store.glance(run.clone()).running {
+                return proof;
+            }
+            if store.seals(run).is_ok_and(|seals| seals.len() > sealed_before) {
+                return Self::of(store, run, signers);
+            }
             proof.findings.push(Finding::Unsealed { sealed: agreed, records });
         }
         proof
     }
 
     /// Adds what the logs of hosts say of it, which is read off its journal once more.
-    pub fn beside(&mut self, store: &Store, seen: &Seen) {
+    pub fn beside(&mut self, store: &Store, asked: &Asked) {
+        let seen = &asked.seen;
         let wanted: BTreeSet<u64> = seen
             .values()
             .flatten()
@@ -121,14 +133,44 @@ impl Proof {
         let Ok(Verification { state: Some(state), records, .. }) = verified else { return };
         let digest_of = |seq: u64| digests.get(&seq).cloned();
         let said = compare(&Facts::of(&state, records, ended_at, &digest_of), seen);
-        let unstamped = self.seals.last().map(|seal| seal.statement.unstamped.clone()).unwrap_or_default();
         for (host, says) in said {
-            let known = unstamped.iter().find(|(name, _)| *name == host && matches!(says, HostFinding::NoStamp { .. }));
-            self.findings.push(match known {
-                Some((_, why)) => Finding::NotStamped { host, why: why.clone() },
-                None => Finding::Host { host, says },
-            });
+            let says = match says {
+                // its stamps are younger than the answer
+                HostFinding::NoStamp { .. } if state.last_at > asked.at => {
+                    HostFinding::NotAsked { why: "the run ended when it had been asked already".to_owned() }
+                }
+                HostFinding::NoStamp { reaches_back } => match self.stamped(&host) {
+                    Some(Ok(())) => HostFinding::NoStamp { reaches_back },
+                    Some(Err(why)) => {
+                        self.findings.push(Finding::NotStamped { host, why });
+                        continue;
+                    }
+                    // changed in a stretch that never came to its end
+                    None => HostFinding::NoneDue,
+                },
+                says => says,
+            };
+            self.findings.push(Finding::Host { host, says });
         }
+    }
+
+    /// What the newest seal that names a host says: that its log has the stamp, or why not.
+    fn stamped(&self, host: &HostName) -> Option<Result<(), String>> {
+        self.seals.iter().rev().find_map(|seal| {
+            let Statement { stamped, unstamped, .. } = &seal.statement;
+            let not = unstamped.iter().find(|(name, _)| name == host).map(|(_, why)| Err(why.clone()));
+            not.or_else(|| stamped.contains(host).then_some(Ok(())))
+        })
+    }
+
+    /// What of it is not as it was sealed: nobody should go on from such a record, nor seal it once more.
+    pub fn unlike_its_seals(&self) -> Vec<&Finding> {
+        let unlike = |found: &&Finding| match found {
+            Finding::Cut { .. } | Finding::Rewritten { .. } | Finding::SealDiffers { .. } => true,
+            Finding::SealBroken { why, .. } => !matches!(why, crate::journal::SealFault::Torn(_)),
+            _ => false,
+        };
+        self.findings.iter().filter(unlike).collect()
     }
 
     /// The hosts that the run changed, by its journal.

@@ -57,9 +57,22 @@ impl Key {
         let keys: Vec<&str> = listed.lines().filter(plain).collect();
         let allowed = signers.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
         let known = keys.iter().find(|line| line.split(' ').nth(1).is_some_and(|blob| allowed.contains(blob)));
-        match known.or(keys.first()) {
-            Some(line) => Self::Agent((*line).to_owned()),
-            None => Self::None("the ssh agent holds no key that signs by itself".to_owned()),
+        match (known, keys.first()) {
+            (Some(line), _) => Self::Agent((*line).to_owned()),
+            // a signature that counts for nobody is worse than none; by an authority, any key may count
+            (None, Some(line)) if allowed.is_empty() || allowed.contains("cert-authority") => {
+                Self::Agent((*line).to_owned())
+            }
+            (None, Some(_)) => Self::None("no key of the ssh agent is an allowed signer's".to_owned()),
+            (None, None) => Self::None("the ssh agent holds no key that signs by itself".to_owned()),
+        }
+    }
+
+    /// Why there will be no signature, where that is known beforehand: tries the key. None where there may be one.
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            Self::None(_) | Self::Agent(_) => None,
+            Self::File(path) => sign_with(path, b"can it sign?").err(),
         }
     }
 
@@ -126,10 +139,12 @@ pub enum Signer {
         /// The key's fingerprint.
         key: String,
     },
-    /// A key that is in the file of allowed signers, and does not hold at the time of the seal.
+    /// A key that is in the file of allowed signers, and does not count for this seal.
     NotThen {
         /// The key's fingerprint.
         key: String,
+        /// What `ssh-keygen` says: mostly that it is not valid at the seal's time, or not for this namespace.
+        why: String,
     },
     /// A key that is not in the file of allowed signers.
     Unknown {
@@ -168,7 +183,7 @@ impl Signer {
             Self::Unasked { .. } => "signed-by-unknown",
             Self::Nobody(_) => "unsigned",
             Self::Another { .. } => "signed-by-another",
-            Self::NotThen { .. } => "signer-not-valid-then",
+            Self::NotThen { .. } => "signer-does-not-count",
             Self::Unknown { .. } => "signer-not-allowed",
             Self::Wrong { .. } => "signature-wrong",
             Self::Untold { .. } => "signature-unread",
@@ -177,7 +192,7 @@ impl Signer {
 
     /// Whether somebody signed who may.
     pub fn is_signed(&self) -> bool {
-        matches!(self, Self::Allowed { .. } | Self::Unasked { .. })
+        matches!(self, Self::Allowed { .. })
     }
 }
 
@@ -192,7 +207,7 @@ impl fmt::Display for Signer {
             Self::Another { principals, key } => {
                 write!(f, "signed by another: {} ({key})", principals.join(", "))
             }
-            Self::NotThen { key } => write!(f, "signed with {key}, which was not valid at that time"),
+            Self::NotThen { key, why } => write!(f, "signed with {key}, which does not count: {why}"),
             Self::Unknown { key } => write!(f, "signed with {key}, which is no allowed signer's"),
             Self::Wrong { why } => write!(f, "the signature is not of this seal: {why}"),
             Self::Untold { why } => write!(f, "the signature could not be looked at: {why}"),
@@ -277,9 +292,11 @@ impl Signers {
         let principals: Vec<String> =
             String::from_utf8_lossy(&found.stdout).split([',', '\n']).map(str::trim).map(str::to_owned).collect();
         let principals: Vec<String> = principals.into_iter().filter(|name| !name.is_empty()).collect();
-        let own = principals
-            .iter()
-            .find(|name| name.as_str() == operator || name.split_once('@').is_some_and(|(local, _)| local == operator));
+        // plain root without a name: the signature is the only name there is
+        let unnamed = operator.ends_with("(unidentified)");
+        let own = principals.iter().find(|name| {
+            unnamed || name.as_str() == operator || name.split_once('@').is_some_and(|(local, _)| local == operator)
+        });
         for principal in own.into_iter().chain(&principals) {
             let verified = keygen("verify", &["-I", principal, "-O", &then])?;
             if verified.status.success() {
@@ -290,7 +307,11 @@ impl Signers {
                 });
             }
         }
-        Ok(if self.text.contains(&blob) { Signer::NotThen { key } } else { Signer::Unknown { key } })
+        // `FILE:LINE: key has expired: …`
+        let said = String::from_utf8_lossy(&found.stderr).into_owned();
+        let why = said.lines().next().unwrap_or_default();
+        let why = why.split_once(": ").map_or(why, |(_, why)| why).to_owned();
+        Ok(if self.text.contains(&blob) { Signer::NotThen { key, why } } else { Signer::Unknown { key } })
     }
 }
 

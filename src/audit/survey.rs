@@ -1,6 +1,6 @@
 //! All runs of a state dir, looked at one after the other, and then what they show of each other.
 
-use super::against_hosts::{Seen, missing};
+use super::against_hosts::{Asked, missing};
 use super::chain::{Chain, Newest};
 use super::finding::Finding;
 use super::proof::Proof;
@@ -21,26 +21,35 @@ pub enum Sight {
 }
 
 /// Looks at every run, newest first, then at those that were pruned, then at the chains through all; beside what `hosts`
-/// said, where they were asked, of the runs of this admin host. Memory grows with the number of runs only by what the chains
+/// said, where they were asked, of the runs of this record. Memory grows with the number of runs only by what the chains
 /// need of each: a few hundred bytes.
 pub fn survey(
     store: &Store,
     signers: &Signers,
-    hosts: Option<(&str, &Seen)>,
+    hosts: Option<&Asked>,
     mut tell: impl FnMut(Sight),
 ) -> Result<(), JournalError> {
     let mut chain = Chain::default();
+    // before the runs are read: those that begin meanwhile are not missed
+    let newest = Newest::of(store)?;
     for run in store.runs_newest_first()? {
         let mut proof = Proof::of(store, &run, signers);
+        // pruned meanwhile: it is told with those
+        if store.folder(&run).symlink_metadata().is_err() {
+            continue;
+        }
         chain.add(&proof);
-        if let Some((_, seen)) = hosts {
-            proof.beside(store, seen);
+        if let Some(asked) = hosts {
+            proof.beside(store, asked);
         }
         tell(Sight::Run(Box::new(proof)));
     }
     for pruned in store.pruned()? {
         match pruned {
             Ok(pruned) => {
+                if !chain.knows(&pruned.by) && store.folder(&pruned.by).is_dir() {
+                    chain.add(&Proof::of(store, &pruned.by, signers));
+                }
                 let proof = Proof::pruned(pruned, signers);
                 chain.add(&proof);
                 tell(Sight::Run(Box::new(proof)));
@@ -48,11 +57,16 @@ pub fn survey(
             Err(why) => tell(Sight::PrunedLine(why)),
         }
     }
-    for (run, findings) in chain.findings(&Newest::of(store)?) {
+    // a run that was read before another one ended may have been sealed in between
+    let doubtful: Vec<RunId> = chain.findings(&newest).into_keys().filter(|run| store.folder(run).is_dir()).collect();
+    for run in doubtful {
+        chain.add(&Proof::of(store, &run, &Signers::unasked()));
+    }
+    for (run, findings) in chain.findings(&newest).into_iter().chain(chain.at_its_end(&Newest::of(store)?)) {
         tell(Sight::Shown(run, findings));
     }
-    if let Some((admin_host, seen)) = hosts {
-        for run in missing(admin_host, |run| chain.knows(run), seen) {
+    if let Some(Asked { record, seen, .. }) = hosts {
+        for run in missing(record, |run| chain.knows(run) || store.folder(run).is_dir(), seen) {
             tell(Sight::Shown(run.run.clone(), vec![Finding::MissingByHosts(run)]));
         }
     }

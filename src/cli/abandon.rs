@@ -32,7 +32,7 @@ pub(super) fn abandon(global: &Global, args: &Args) -> Result<u8, CliError> {
     let store = context::store(global)?;
     let id = find(&store, &args.run)?;
     let (past, mut journal) = store.reopen(&id)?;
-    sound(&past, &id)?;
+    sound(&store, &past, &id)?;
     resumable(&past, &id)?;
     let name = operator.name.clone();
     journal.append(SystemClock.now(), Event::Abandoned { reason: args.reason.clone(), operator })?;

@@ -61,6 +61,15 @@ pub(super) fn audit(global: &Global, args: &Args) -> Result<u8, CliError> {
             return Err(CliError::new(exit::JOURNAL, gone)
                 .hint("find out who removed them; the hosts' own logs have their stamps"));
         }
+        if let Command::Verify(args) = &args.command {
+            if !dir.is_dir() && global.state_dir.is_some() {
+                let gone = format!("there is no state folder {}", dir.display());
+                return Err(CliError::usage(gone).hint("what is looked for in a wrong place is not verified"));
+            }
+            if let Some(code) = verify::nothing(global, &dir, args)? {
+                return Ok(code);
+            }
+        }
         if global.format == Format::Json {
             view::data().sink().write("[]\n");
         } else {

@@ -117,7 +117,7 @@ fn of_run(global: &Global, args: &Args, run: &str) -> Result<u8, CliError> {
     // whoever removes keeps others from going on with the run meanwhile
     let (past, _journal) = if args.remove {
         let (past, journal) = store.reopen(&run)?;
-        sound(&past, &run)?;
+        sound(&store, &past, &run)?;
         (past, Some(journal))
     } else {
         (store.read(&run)?, None)

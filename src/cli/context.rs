@@ -110,6 +110,16 @@ pub(super) fn store_to_read(global: &Global) -> Result<Option<Store>, CliError> 
     Ok(Some(Store::open_existing(&dir)?))
 }
 
+/// The record that stamps name: this machine, and where its runs are kept.
+pub(super) fn record_of(store: &Store) -> String {
+    format!("{}:{}", super::identity::admin_host(), place_of(store))
+}
+
+/// Where runs are kept, the same by whichever way it is reached.
+pub(super) fn place_of(store: &Store) -> String {
+    store.path().canonicalize().unwrap_or_else(|_| store.path().to_owned()).display().to_string()
+}
+
 /// The store of runs, for writing.
 pub(super) fn store(global: &Global) -> Result<Store, CliError> {
     let group = global.state_group.as_deref().filter(|name| !name.is_empty());

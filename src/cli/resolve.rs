@@ -49,7 +49,7 @@ pub(super) fn resolve(global: &Global, args: &Args) -> Result<u8, CliError> {
     let store = context::store(global)?;
     let id = find(&store, &args.run)?;
     let (past, mut journal) = store.reopen(&id)?;
-    sound(&past, &id)?;
+    sound(&store, &past, &id)?;
     resumable(&past, &id)?;
     let doubtful = past.state.in_doubt();
     if !doubtful.contains(&args.at) {

@@ -7,7 +7,8 @@ use super::conduct::Conduct;
 use super::context::{self, Context};
 use super::error::CliError;
 use super::run::{INVENTORY, Word, load};
-use super::{custody, exit, identity, params, terminal};
+use super::{custody, exit, identity, params, seal, terminal};
+use crate::audit::{Proof, Signers};
 use crate::event::{Event, Opened, Resumed};
 use crate::journal::{EventLog as _, FindError, Indexed, Integrity, Replay, Store};
 use crate::plan::make::{Making, RunFacts};
@@ -50,7 +51,7 @@ pub(super) fn resume(global: &Global, args: &Args) -> Result<u8, CliError> {
         None => latest(&store, &operator.name)?,
     };
     let (past, mut journal) = store.reopen(&id)?;
-    sound(&past, &id)?;
+    sound(&store, &past, &id)?;
     resumable(&past, &id)?;
     let opened = (*past.state.opened).clone();
     if !opened.has_runbook() {
@@ -60,6 +61,8 @@ pub(super) fn resume(global: &Global, args: &Args) -> Result<u8, CliError> {
     }
     let mut options = args.word.options(&operator.name)?;
     options.retry = args.retry;
+    options.record = Some(context::place_of(&store));
+    seal::warn(global);
     let options = options.going_on(&opened);
 
     let plan = plan_again(global, &opened, &args.secrets, &options)?;
@@ -97,9 +100,21 @@ pub(super) fn resume(global: &Global, args: &Args) -> Result<u8, CliError> {
 /// A run by what was typed.
 pub(super) fn find(store: &Store, text: &str) -> Result<RunId, CliError> {
     store.find(text).map_err(|error| match error {
+        FindError::NoSuch { .. } if pruned(store, text).is_some() => {
+            CliError::usage(pruned(store, text).unwrap_or_default())
+                .hint("what is left of it are its seals: `audit verify --all`")
+        }
         FindError::Journal(error) => error.into(),
         other => CliError::usage(other).hint("`runbook audit list` shows the runs"),
     })
+}
+
+/// What became of a run that was pruned, by what was typed.
+fn pruned(store: &Store, text: &str) -> Option<String> {
+    let mut pruned = store.pruned().ok()?.into_iter().flatten().filter(|pruned| pruned.run.as_str().starts_with(text));
+    let found = pruned.next().filter(|_| !text.is_empty())?;
+    let at = crate::report::elapsed::stamp(found.at, &jiff::tz::TimeZone::system());
+    Some(format!("the run {} was pruned at {at}, by {}", found.run, found.by))
 }
 
 /// The operator's latest unfinished run, when it is clear which one that is.
@@ -176,14 +191,24 @@ fn choose(unfinished: &[Indexed], describe: &dyn Fn(&Indexed) -> String) -> Resu
         .hint("name it: `runbook resume RUN`"))
 }
 
-/// Refuses a journal that does not verify.
-pub(super) fn sound(past: &Replay, id: &RunId) -> Result<(), CliError> {
+/// Refuses a journal that does not verify, or is not the one that was sealed: what was cut off would be done again.
+pub(super) fn sound(store: &Store, past: &Replay, id: &RunId) -> Result<(), CliError> {
+    let hint = format!("`runbook audit verify {id}` says more; keep the folder as it is, and find out who changed it");
     match &past.integrity {
-        Integrity::Intact | Integrity::Unfinished { .. } | Integrity::Torn { .. } => Ok(()),
+        Integrity::Intact | Integrity::Unfinished { .. } | Integrity::Torn { .. } => {}
         Integrity::Broken { .. } | Integrity::BrokenFile { .. } => {
-            Err(CliError::new(exit::JOURNAL, format!("the journal of {id} does not verify: {}", past.integrity))
-                .hint(format!("`runbook audit verify {id}` says where")))
+            let text = format!("the journal of {id} does not verify: {}", past.integrity);
+            return Err(CliError::new(exit::JOURNAL, text).hint(hint));
         }
+    }
+    let proof = Proof::of(store, id, &Signers::unasked());
+    match proof.unlike_its_seals().first() {
+        Some(unlike) => {
+            Err(CliError::new(exit::JOURNAL, format!("the journal of {id} is not as it was sealed: {unlike}"))
+                .hint(hint)
+                .hint("to do the work, look at its hosts, and begin a run of its own: `runbook run`"))
+        }
+        None => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use super::app::{Format, Global};
 use super::conduct::{self, Conduct};
 use super::context::{self, Context};
 use super::error::CliError;
-use super::{custody, exit, identity, outline, params, view};
+use super::{custody, exit, identity, outline, params, seal, view};
 use crate::engine::{Interrupt, Options, rehearse};
 use crate::event::Opened;
 use crate::model::Runbook;
@@ -144,7 +144,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
     params::ask_for_secrets(&runbook.params, &mut given)?;
     let bound = bind::bind(&runbook.params, &given, &context.inventory)?;
     let operator = identity::operator(args.word.operator.as_deref())?;
-    let options = args.word.options(&operator.name)?;
+    let mut options = args.word.options(&operator.name)?;
     let facts =
         RunFacts { operator: operator.name.clone(), reason: options.reason.clone(), emergency: options.emergency };
     let making = Making { inventory: &context.inventory, params: bound, limit: args.limit.clone(), run: facts };
@@ -162,6 +162,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
     }
 
     let store = context::store(global)?;
+    options.record = Some(context::place_of(&store));
+    seal::warn(global);
     mention_unfinished(global, &store, &plan);
     let inventories = inventory_entries(&context);
     let opened = Opened {

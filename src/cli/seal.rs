@@ -11,6 +11,9 @@ use crate::event::RunState;
 use crate::journal::{Journal, Seal, Sealing, Signature, Store};
 use crate::vocab::{Clock as _, Digest, HostName, RunId, SystemClock};
 
+/// How a failure to seal begins.
+pub(super) const NOT_SEALED: &str = "note: the record is not sealed";
+
 /// How far a journal has come.
 pub(super) struct Extent {
     /// How many records there are.
@@ -43,19 +46,27 @@ pub(super) fn seal(
     let unstamped = stamped.not.clone();
     match sealed(global, store, state, extent, operator, stamped) {
         Ok(seal) => {
-            let signed = match &seal.signature {
-                Signature::Signed(_) => "signed".to_owned(),
-                Signature::Unsigned(why) => format!("unsigned ({why})"),
-            };
+            let signed = signature_words(global, &seal);
             let not: Vec<String> = unstamped.iter().map(|(host, why)| format!("{host} ({why})")).collect();
             let not = if not.is_empty() { String::new() } else { format!("; not in the log of {}", not.join(", ")) };
             format!("sealed: {records} records, {signed}{not}")
         }
         Err(error) => format!(
-            "note: the record is not sealed: {}; `{} audit seal {run}` does it",
+            "{NOT_SEALED}: {}; `{} audit seal {run}` does it",
             error.messages.join("; "),
             super::conduct::program(global)
         ),
+    }
+}
+
+/// What a new seal's signature is worth, in words.
+pub(super) fn signature_words(global: &Global, seal: &Seal) -> String {
+    match &seal.signature {
+        Signature::Signed(_) => match doubted(global, seal) {
+            Some(why) => format!("BUT {why}: `runbook audit verify` will call that a fault"),
+            None => "signed".to_owned(),
+        },
+        Signature::Unsigned(why) => format!("unsigned ({why})"),
     }
 }
 
@@ -97,6 +108,21 @@ pub(super) fn seal_journal(
     let first = past.records.first().map_or_else(|| past.head.clone(), |record| record.digest.clone());
     let extent = Extent { records: journal.records(), head: journal.head().clone(), first };
     Ok(seal(global, store, &past.state, extent, operator, Stamped::default()))
+}
+
+/// Says beforehand that nothing will be signed, where a key was named that cannot sign. The run goes on: at 3 a.m. the work
+/// comes first, and what is unsigned says so.
+pub(super) fn warn(global: &Global) {
+    if let Some(why) = key(global).trouble() {
+        let text = format!("note: this run will not be signed: {why}\n");
+        crate::report::Sink::stderr().write(&crate::vocab::neutral::neutralise(&text));
+    }
+}
+
+/// Whether a signature counts, where it can be asked: what is said of one that does not.
+fn doubted(global: &Global, seal: &Seal) -> Option<String> {
+    let signer = Signers::new(Some(signers_file(global)?)).ok()?.of(seal);
+    signer.is_fault().then(|| signer.to_string())
 }
 
 /// What seals are signed with: what was said, or what the agent has.

@@ -87,7 +87,7 @@ fn record(global: &Global, run: &str) -> Result<u8, CliError> {
         .ok_or_else(|| CliError::usage("there are no runs").hint("`--state-dir DIR` says where they are kept"))?;
     let id = find(&store, run)?;
     let replay = store.read(&id)?;
-    sound(&replay, &id)?;
+    sound(&store, &replay, &id)?;
     let opened = replay.state.opened.clone();
     let context = Context::open(global)?;
     let runbook = context.source.runbook(&opened.runbook)?;

@@ -26,6 +26,8 @@ pub struct Options {
     pub lease: Period,
     /// How many hosts are looked at or acted on at once.
     pub parallel: usize,
+    /// Where the record is kept: said in the stamps beside the admin host, which may have several such places.
+    pub record: Option<String>,
     /// `resume --retry`: failed actions are run again without asking.
     pub retry: bool,
     /// The time between two looks of `--wait` and `--wait-lock`.
@@ -58,6 +60,7 @@ impl Default for Options {
             wait_lock: None,
             lease: Period::seconds(60),
             parallel: 64,
+            record: None,
             retry: false,
             wait_interval: Period::seconds(2),
             grace: Period::seconds(10),

@@ -68,6 +68,8 @@ async fn stamps(crew: &Crew<'_>) -> BTreeMap<HostName, Vec<Stamp>> {
         .recorder
         .state(|state| (changed(state), state.opened.runbook.clone(), state.opened.admin_host.clone()))
         .await;
+    // users of one machine keep records of their own
+    let admin_host = crew.options.record.iter().fold(admin_host, |host, record| format!("{host}:{record}"));
     let (records, head) = crew.recorder.head().await;
     // the journal's own words are masked already
     let operator = crew.recorder.masker().mask(&crew.options.operator);

@@ -151,10 +151,15 @@ pub(super) fn append(path: &Path, lines: &[u8]) -> Result<(), JournalError> {
     sync_directory(path.parent().unwrap_or(path))
 }
 
-/// Reads a plain file whole.
+/// The longest file that is read whole: a hundred thousand seals.
+const LONGEST_READ: u64 = 256 * 1024 * 1024;
+
+/// Reads a plain file whole, unless it is longer than anything this program leaves.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    open_plain(path)?.read_to_end(&mut text)?;
+    if open_plain(path)?.take(LONGEST_READ + 1).read_to_end(&mut text)? as u64 > LONGEST_READ {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than anything that is kept there"));
+    }
     Ok(text)
 }
 

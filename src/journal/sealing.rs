@@ -92,9 +92,20 @@ impl Store {
         Ok(seal)
     }
 
-    /// The seals of a run in order, each with what is wrong with it; none where it was never sealed.
+    /// The seals of a run in order, each with what is wrong with it; none where it was never sealed. The newest one counts
+    /// also where a crash kept it from its place: it is whole in the chain.
     pub fn seals(&self, run: &RunId) -> Result<Vec<Result<Seal, SealFault>>, JournalError> {
-        Ok(seal::decode_all(run, &read(&self.existing(run)?.seals())?))
+        let path = self.existing(run)?.seals();
+        // the chain first: what gets its place meanwhile is seen twice, and taken once
+        let newest = newest::look::<NewestSeal>(self.path(), CHAIN)?.filter(|newest| newest.link.run == *run);
+        let mut text = read(&path)?;
+        if let Some(newest) = newest
+            && whole_lines(&text) + 1 == newest.link.number as usize
+        {
+            text.truncate(memchr::memrchr(b'\n', &text).map_or(0, |last| last + 1));
+            text.extend_from_slice(newest.line.as_bytes());
+        }
+        Ok(seal::decode_all(run, &text))
     }
 
     /// The newest seal of the state dir, as far as that is known.
@@ -110,8 +121,7 @@ impl Store {
             return Ok(());
         }
         let path = folder.seals();
-        let there = seal::decode_all(&newest.link.run, &read(&path)?);
-        if there.iter().flatten().count() + 1 == newest.link.number as usize {
+        if whole_lines(&read(&path)?) + 1 == newest.link.number as usize {
             folder::append(&path, newest.line.as_bytes())?;
         }
         Ok(())
@@ -140,6 +150,9 @@ fn read(path: &Path) -> Result<Vec<u8>, JournalError> {
 
 /// The number of the next seal: whatever stands there counts, also what does not verify.
 fn next_number(path: &Path) -> Result<u32, JournalError> {
-    let lines = memchr::memchr_iter(b'\n', &read(path)?).count();
-    Ok(u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1))
+    Ok(u32::try_from(whole_lines(&read(path)?)).unwrap_or(u32::MAX).saturating_add(1))
+}
+
+fn whole_lines(text: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', text).count()
 }

@@ -4,7 +4,7 @@
 //! plain words, so that people find it with `grep`:
 //!
 //! ```text
-//! run=20261122T031500Z-1a2b3c4d runbook=restart-jobs by=mark from=dfw-admin01 step=restart outcome=ok records=57 head=5b4…
+//! run=20261122T031500Z-1a2b3c4d runbook=restart-jobs by=mark from=dfw-admin01:/var/lib/runbook step=restart outcome=ok records=57 head=5b4…
 //! ```
 
 use std::fmt;
@@ -27,7 +27,7 @@ pub struct Stamp {
     pub runbook: String,
     /// Who ran it.
     pub operator: String,
-    /// The machine it was run from.
+    /// The machine it was run from, and where its record is kept there.
     pub admin_host: String,
     /// The step.
     pub step: String,
@@ -52,7 +52,9 @@ pub struct StampsSeen {
 
 /// How long a name may be on the line, and a step's path: all together stay below what a syslog takes (1 KiB with its header).
 const NAME: usize = 90;
-const PATH: usize = 240;
+const PATH: usize = 180;
+/// How long a machine's name may be together with where it keeps its record.
+const PLACE: usize = 150;
 /// Stands where something was cut off.
 const MORE: char = '…';
 
@@ -63,7 +65,7 @@ impl Stamp {
         Self {
             runbook: cut(&self.runbook, NAME),
             operator: cut(&self.operator, NAME),
-            admin_host: cut(&self.admin_host, NAME),
+            admin_host: cut(&self.admin_host, PLACE),
             step: cut(&self.step, PATH),
             outcome: cut(&self.outcome, NAME),
             ..self.clone()
@@ -75,9 +77,9 @@ impl Stamp {
         cut(step.as_str(), PATH) == self.step
     }
 
-    /// Whether a stamp that was read is from this machine.
+    /// Whether a stamp that was read is from this machine and record: `dfw-admin01:/var/lib/runbook`.
     pub fn is_from(&self, admin_host: &str) -> bool {
-        cut(admin_host, NAME) == self.admin_host
+        cut(admin_host, PLACE) == self.admin_host
     }
 
     /// Finds a stamp in a line, whatever stands before and behind it.

@@ -6,7 +6,7 @@ use super::super::resume::{find, sound};
 use super::super::seal::{Extent, Stamped};
 use super::super::{exit, identity, seal, view};
 use crate::event::RunStatus;
-use crate::journal::{Signature, Store};
+use crate::journal::{Integrity, Signature, Store};
 
 /// Seal a run once more: sign it with a key that was not there at its end
 ///
@@ -29,7 +29,10 @@ pub(super) fn seal_run(global: &Global, store: &Store, args: &Args) -> Result<u8
     let operator = identity::operator(args.operator.as_deref())?;
     let run = find(store, &args.run)?;
     let past = store.read(&run)?;
-    sound(&past, &run)?;
+    sound(store, &past, &run)?;
+    if matches!(past.integrity, Integrity::Unfinished { running: true }) {
+        return Err(CliError::usage(format!("the run {run} goes on at the moment")).hint("it is sealed at its end"));
+    }
     if past.state.status == RunStatus::Open {
         return Err(CliError::usage(format!("the run {run} has no end yet"))
             .hint(format!("`runbook resume {run}` goes on with it, `runbook abandon {run}` ends it; both seal it")));
@@ -37,14 +40,10 @@ pub(super) fn seal_run(global: &Global, store: &Store, args: &Args) -> Result<u8
     let first = past.records.first().map_or_else(|| past.head.clone(), |record| record.digest.clone());
     let extent = Extent { records: past.records.len() as u64, head: past.head.clone(), first };
     let sealed = seal::sealed(global, store, &past.state, extent, &operator.name, Stamped::default())?;
-    let signed = match &sealed.signature {
-        Signature::Signed(_) => "signed".to_owned(),
-        Signature::Unsigned(why) => format!("unsigned ({why})"),
-    };
+    let signed = seal::signature_words(global, &sealed);
     if global.format == Format::Json {
         let (number, records) = (sealed.statement.number, sealed.statement.records);
-        let document =
-            serde_json::json!({"run": run, "seal": number, "records": records, "signed": signed == "signed"});
+        let document = serde_json::json!({"run": run, "seal": number, "records": records, "signed": matches!(sealed.signature, Signature::Signed(_)), "says": signed});
         view::data().json(&document);
     } else {
         let text = format!("{run}: seal {} over {} records, {signed}", sealed.statement.number, past.records.len());
