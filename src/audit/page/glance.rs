@@ -103,7 +103,21 @@ fn overcome(story: &Story) -> Vec<Item> {
         text: format!("{} {} on {} before it went well: {}", first.step, fate.word(), fold_hosts(&hosts), fate.why()),
         to: id_of(&first),
     };
-    told.into_iter().map(step).collect()
+    let mut items: Vec<Item> = told.into_iter().map(step).collect();
+    let mut checks: BTreeMap<usize, &str> = BTreeMap::new();
+    for (_, event) in story.records() {
+        if let Event::CheckJudged { at: None, check, says, verdicts, .. } = event
+            && !verdicts::hold(verdicts)
+        {
+            checks.insert(*check, says.trim());
+        }
+    }
+    let still: Vec<&str> = story.failed_checks().into_iter().map(|(says, _)| says.trim()).collect();
+    for says in checks.into_values().filter(|says| !still.contains(says)) {
+        let text = format!("a check of the whole run did not hold at first: {says}");
+        items.push(Item { mark: Mark::Warning, text, to: "checks".to_owned() });
+    }
+    items
 }
 
 /// What happened on the way, in its order.

@@ -100,8 +100,20 @@ fn a_failure_that_a_resume_overcame_is_not_forgotten() {
         took: crate::vocab::Period::seconds(1),
         output_cut: false,
     });
-    tape.ended(&place, Outcome::Ok).event(Event::Ended { exit: 0, why: "done".to_owned() });
+    tape.ended(&place, Outcome::Ok);
+    for verdict in [sample::fails("va-web01", "no answer"), sample::holds("va-web01")] {
+        tape.event(Event::CheckJudged {
+            at: None,
+            check: 1,
+            says: "It answers.".to_owned(),
+            verdicts: vec![verdict],
+            polls: 1,
+            took: crate::vocab::Period::seconds(1),
+        });
+    }
+    tape.event(Event::Ended { exit: 0, why: "done".to_owned() });
     let page = of(tape.records());
+    assert!(page.contains("a check of the whole run did not hold at first: It answers."));
     assert!(page.contains("restart failed on va-web01 before it went well: exit 7"), "at a glance");
     assert!(page.contains("failed before: exit 7") && page.contains("class=\"host\" open=\"\""), "at its place");
     assert_eq!(stands_for_itself(&page), Ok(()));
