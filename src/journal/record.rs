@@ -198,8 +198,8 @@ pub(super) fn check_digest(line: &[u8]) -> Result<Digest, Fault> {
     Err(if is_one { Fault::Digest } else { Fault::NoDigest })
 }
 
-/// The format a first line states, read by its place only, so that later formats may change all the rest.
-fn stated_format(line: &[u8]) -> Option<u64> {
+/// The format that a first line, or a seal's, states, read by its place only, so that later formats may change all the rest.
+pub(super) fn stated_format(line: &[u8]) -> Option<u64> {
     let rest = line.strip_prefix(b"{\"format\":")?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
     std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
