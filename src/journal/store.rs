@@ -242,6 +242,17 @@ impl Store {
         Ok(runs)
     }
 
+    /// Whether a program holds the run's journal at the moment. What cannot be looked at is not running.
+    pub fn is_running(&self, run: &RunId) -> bool {
+        let file = self.existing(run).and_then(|folder| reader::open(&folder));
+        file.is_ok_and(|file| folder::is_locked(&file))
+    }
+
+    /// A run's first record, as far as it can be read.
+    pub(super) fn first_record(&self, run: &RunId) -> Option<Record> {
+        reader::first_record(&Folder::new(self.folder(run))).ok()
+    }
+
     /// The store that a run's folder is in.
     pub(super) fn around(folder: &Folder) -> Option<Self> {
         Some(Self { root: folder.path().parent()?.parent()?.to_owned() })

@@ -23,8 +23,10 @@ fn there_is_one_writer() {
     assert!(matches!(&refused, JournalError::Busy { run: named, .. } if *named == run(1)));
     // looking does not disturb the writer, nor is it disturbed
     assert_eq!(store.read(&run(1)).unwrap().integrity, Integrity::Unfinished { running: true });
+    assert!(store.is_running(&run(1)));
     drop(journal);
     assert_eq!(store.read(&run(1)).unwrap().integrity, Integrity::Unfinished { running: false });
+    assert!(!store.is_running(&run(1)) && !store.is_running(&run(2)));
     store.reopen(&run(1)).unwrap();
 }
 
@@ -35,7 +37,8 @@ fn looking_never_keeps_a_writer_out() {
     std::thread::scope(|scope| {
         let looking = scope.spawn(|| {
             for _ in 0..200 {
-                store.list().unwrap();
+                assert!(store.runs_newest_first().unwrap() == [run(1)]);
+                store.is_running(&run(1));
             }
         });
         while !looking.is_finished() {
@@ -159,7 +162,7 @@ fn texts_are_there_before_they_are_named() {
     let refused = store.create(at(0), fixture::opened(run(1)), &wrong).unwrap_err();
     assert!(matches!(refused, JournalError::TextNotKept { .. }), "{refused}");
     assert_eq!(
-        fs::read_dir(store.path().join("runs/.drafts")).unwrap().count() + store.list().unwrap().len(),
+        fs::read_dir(store.path().join("runs/.drafts")).unwrap().count() + store.runs_newest_first().unwrap().len(),
         0,
         "nothing is left of a run that did not begin"
     );
@@ -208,7 +211,7 @@ fn a_run_begins_whole_and_once() {
         let then = at(0) - jiff::SignedDuration::from_hours(age);
         fs::File::open(drafts.join(name)).unwrap().set_modified(then.into()).unwrap();
     }
-    assert!(store.list().unwrap().is_empty(), "drafts are no runs");
+    assert!(store.runs_newest_first().unwrap().is_empty(), "drafts are no runs");
     begin(&store, run(1));
     let names = |path| {
         let mut names: Vec<String> =
