@@ -226,6 +226,28 @@ fn a_run_begins_whole_and_once() {
 }
 
 #[test]
+fn a_draft_that_the_newest_names_is_not_tidied_away_before_another_is_named() {
+    let (_dir, store) = store();
+    let first = begin(&store, run(1)).head().clone();
+    let newest = store.newest_started().unwrap().unwrap();
+    // a program died between naming its draft and giving it its place, two days ago
+    let draft = store.path().join("runs/.drafts").join(run(2).as_str());
+    fs::create_dir(&draft).unwrap();
+    fs::File::open(&draft).unwrap().set_modified((at(0) - jiff::SignedDuration::from_hours(48)).into()).unwrap();
+    let link = |number| serde_json::json!({ "run": run(number), "first": first });
+    let named = serde_json::json!({ "run": link(2), "before": link(1) });
+    fs::write(store.path().join("chain/run.json"), named.to_string()).unwrap();
+    assert_eq!(store.newest_started().unwrap().as_ref(), Some(&newest));
+    store.create(at(0), fixture::opened(run(3)), &[]).unwrap_err();
+    assert_eq!(store.newest_started().unwrap().as_ref(), Some(&newest), "that one did not begin");
+    let journal = begin(&store, run(4));
+    assert!(!draft.exists());
+    assert_eq!(store.newest_started().unwrap().unwrap().run, run(4));
+    drop(journal);
+    assert_eq!(store.read(&run(4)).unwrap().state.opened.link, Some(newest));
+}
+
+#[test]
 fn a_store_says_what_is_wrong_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
