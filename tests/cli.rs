@@ -328,8 +328,9 @@ fn a_full_output_is_no_panic() {
 #[test]
 fn the_audit_of_an_empty_state_folder() {
     let program = local();
-    for args in [&["audit", "list"][..], &["audit", "verify", "--all"]] {
-        program.run(args).exits(0);
+    // nothing is listed of a folder that is not there; to verify it is a mistake
+    for (args, exit) in [(&["audit", "list"][..], 0), (&["audit", "verify", "--all"], 2)] {
+        program.run(args).exits(exit);
         assert!(!program.state().exists(), "a query made the state folder");
     }
     assert_eq!(document(&program.run(["audit", "list", "--format", "json"])), serde_json::json!([]));

@@ -75,10 +75,8 @@ impl Chain {
     pub fn at_its_end(&self, newest: &Newest) -> BTreeMap<RunId, Vec<Finding>> {
         let mut found: BTreeMap<RunId, Vec<Finding>> = BTreeMap::new();
         // pruned runs alone need no newest one; and records that never had seals or links have none
-        let linked = self.members.iter().filter(|(run, _)| !self.pruned.contains(run));
-        let Some((last, _)) =
-            linked.filter(|(_, member)| member.first.is_some() && !member.seals.is_empty()).next_back()
-        else {
+        let mut linked = self.members.iter().filter(|(run, _)| !self.pruned.contains(run));
+        let Some((last, _)) = linked.rfind(|(_, member)| member.first.is_some() && !member.seals.is_empty()) else {
             return found;
         };
         match &newest.run {
@@ -108,7 +106,8 @@ impl Chain {
             let said = found.entry(run.clone()).or_default();
             // a run that is gone is missed by its successor and by many a seal: once is enough
             let missing = |known: &Finding| matches!(known, Finding::Missing { .. });
-            if !(missing(&finding) && said.iter().any(missing)) {
+            let told = said.contains(&finding) || (missing(&finding) && said.iter().any(missing));
+            if !told {
                 said.push(finding);
             }
         };

@@ -6,7 +6,7 @@ use super::against_hosts::{Asked, Facts, HostFinding, compare};
 use super::finding::Finding;
 use super::signature::Signers;
 use crate::event::{Event, Link, RunStatus, changed};
-use crate::journal::{Integrity, JournalError, Pruned, Seal, SealLink, Store, Verification};
+use crate::journal::{Integrity, JournalError, Pruned, Seal, SealLink, Statement, Store, Verification};
 use crate::vocab::{Digest, HostName, RunId};
 
 /// What is known of the record of a run.
@@ -133,21 +133,34 @@ impl Proof {
         let Ok(Verification { state: Some(state), records, .. }) = verified else { return };
         let digest_of = |seq: u64| digests.get(&seq).cloned();
         let said = compare(&Facts::of(&state, records, ended_at, &digest_of), seen);
-        let unstamped = self.seals.last().map(|seal| seal.statement.unstamped.clone()).unwrap_or_default();
         for (host, says) in said {
-            // its stamps are younger than the answer
             let says = match says {
+                // its stamps are younger than the answer
                 HostFinding::NoStamp { .. } if state.last_at > asked.at => {
                     HostFinding::NotAsked { why: "the run ended when it had been asked already".to_owned() }
                 }
+                HostFinding::NoStamp { reaches_back } => match self.stamped(&host) {
+                    Some(Ok(())) => HostFinding::NoStamp { reaches_back },
+                    Some(Err(why)) => {
+                        self.findings.push(Finding::NotStamped { host, why });
+                        continue;
+                    }
+                    // changed in a stretch that never came to its end
+                    None => HostFinding::NoneDue,
+                },
                 says => says,
             };
-            let known = unstamped.iter().find(|(name, _)| *name == host && matches!(says, HostFinding::NoStamp { .. }));
-            self.findings.push(match known {
-                Some((_, why)) => Finding::NotStamped { host, why: why.clone() },
-                None => Finding::Host { host, says },
-            });
+            self.findings.push(Finding::Host { host, says });
         }
+    }
+
+    /// What the newest seal that names a host says: that its log has the stamp, or why not.
+    fn stamped(&self, host: &HostName) -> Option<Result<(), String>> {
+        self.seals.iter().rev().find_map(|seal| {
+            let Statement { stamped, unstamped, .. } = &seal.statement;
+            let not = unstamped.iter().find(|(name, _)| name == host).map(|(_, why)| Err(why.clone()));
+            not.or_else(|| stamped.contains(host).then_some(Ok(())))
+        })
     }
 
     /// What of it is not as it was sealed: nobody should go on from such a record, nor seal it once more.

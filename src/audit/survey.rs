@@ -34,6 +34,10 @@ pub fn survey(
     let newest = Newest::of(store)?;
     for run in store.runs_newest_first()? {
         let mut proof = Proof::of(store, &run, signers);
+        // pruned meanwhile: it is told with those
+        if store.folder(&run).symlink_metadata().is_err() {
+            continue;
+        }
         chain.add(&proof);
         if let Some(asked) = hosts {
             proof.beside(store, asked);
@@ -43,6 +47,9 @@ pub fn survey(
     for pruned in store.pruned()? {
         match pruned {
             Ok(pruned) => {
+                if !chain.knows(&pruned.by) && store.folder(&pruned.by).is_dir() {
+                    chain.add(&Proof::of(store, &pruned.by, signers));
+                }
                 let proof = Proof::pruned(pruned, signers);
                 chain.add(&proof);
                 tell(Sight::Run(Box::new(proof)));

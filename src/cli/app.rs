@@ -41,7 +41,7 @@ pub(super) struct Global {
     #[arg(long, value_name = "GROUP", env = "RUNBOOK_STATE_GROUP", global = true)]
     pub(super) state_group: Option<String>,
     /// Sign records with this ssh key: a private one, or a public one that the ssh agent has; `none` signs nothing. Without
-    /// it, the agent's first key signs
+    /// it, a key of the agent signs: an allowed signer's, if there is a file of those
     #[arg(long, value_name = "FILE", env = "RUNBOOK_SIGN_KEY", global = true)]
     pub(super) sign_key: Option<String>,
     /// Whose signatures count: a file as ssh's own `allowed_signers`; without it, the book's `allowed_signers`, if there is one

@@ -112,24 +112,16 @@ impl Conduct<'_> {
         if let Some(live) = &view.live {
             live.finish();
         }
-        // a journal that could not be written is not sealed: it has no end yet
-        let sealed = result.as_ref().ok().map(|performed| {
-            let (records, head) = runtime.block_on(recorder.head());
-            let first = self.past.records.first().map_or_else(|| head.clone(), |record| record.digest.clone());
-            let state = runtime.block_on(recorder.state(RunState::clone));
-            let stamped = Stamped { hosts: performed.stamped.clone(), not: performed.unstamped.clone() };
-            let extent = Extent { records, head, first };
-            seal::seal(self.global, self.store, &state, extent, &recorder.masker().mask(&options.operator), stamped)
-        });
         let story = keeper.story();
         let lost = matches!(&result, Err(RecordError::Journal(error)) if error.is_lost());
-        let (exit, why, error) = match result {
-            Ok(performed) => (performed.ending.exit(), last_word(&story), None),
+        // a journal that could not be written is not sealed: it has no end yet
+        let (exit, why, performed, error) = match result {
+            Ok(performed) => (performed.ending.exit(), last_word(&story), Some(performed), None),
             Err(error) => {
                 let mut error = CliError::from(error);
                 let unrecorded = runtime.block_on(recorder.unrecorded());
                 error.messages.extend(unrecorded.iter().map(|(at, end)| format!("not recorded: {at}: {end}")));
-                (error.exit, custody::masked(&error.messages.join("; ")), Some(error))
+                (error.exit, custody::masked(&error.messages.join("; ")), None, Some(error))
             }
         };
         if text {
@@ -137,9 +129,25 @@ impl Conduct<'_> {
                 .program(program(self.global))
                 .lost(lost);
             view.prose.write(&format!("\n{}", closing.shown(&story, exit, &why)));
-            if let Some(sealed) = sealed {
-                let sealed = crate::vocab::neutral::one_line(&sealed);
-                view.prose.write(&format!("{}\n", view.styles.paint(Role::Dim, &sealed)));
+        }
+        // behind the last screen: a key may want to be touched
+        if let Some(performed) = performed {
+            let (records, head) = runtime.block_on(recorder.head());
+            let first = self.past.records.first().map_or_else(|| head.clone(), |record| record.digest.clone());
+            let state = runtime.block_on(recorder.state(RunState::clone));
+            let extent = Extent { records, head, first };
+            let stamped = Stamped { hosts: performed.stamped, not: performed.unstamped };
+            let said = seal::seal(
+                self.global,
+                self.store,
+                &state,
+                extent,
+                &recorder.masker().mask(&options.operator),
+                stamped,
+            );
+            if text || said.starts_with(seal::NOT_SEALED) {
+                let said = crate::vocab::neutral::one_line(&said);
+                view.prose.write(&format!("{}\n", view.styles.paint(Role::Dim, &said)));
             }
         }
         // a blocking prompt may still hold a thread; nothing of the run is left to wait for

@@ -11,6 +11,9 @@ use crate::event::RunState;
 use crate::journal::{Journal, Seal, Sealing, Signature, Store};
 use crate::vocab::{Clock as _, Digest, HostName, RunId, SystemClock};
 
+/// How a failure to seal begins.
+pub(super) const NOT_SEALED: &str = "note: the record is not sealed";
+
 /// How far a journal has come.
 pub(super) struct Extent {
     /// How many records there are.
@@ -49,7 +52,7 @@ pub(super) fn seal(
             format!("sealed: {records} records, {signed}{not}")
         }
         Err(error) => format!(
-            "note: the record is not sealed: {}; `{} audit seal {run}` does it",
+            "{NOT_SEALED}: {}; `{} audit seal {run}` does it",
             error.messages.join("; "),
             super::conduct::program(global)
         ),

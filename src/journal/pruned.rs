@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, BufRead as _, BufReader, Read as _};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,8 +24,11 @@ use crate::vocab::RunId;
 /// The format that is written.
 const FORMAT: u64 = 1;
 
-/// The beginning of the name of a folder that is being removed.
-const GONE: &str = ".gone-";
+/// The beginning of the name of a folder that is being removed, among the drafts: what is left there is tidied away.
+const GONE: &str = "gone-";
+
+/// The longest line: a run with very many seals.
+const LONGEST: u64 = 64 * 1024 * 1024;
 
 /// What is left of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,10 +86,12 @@ impl Store {
         folder::append(&self.path().join("pruned.jsonl"), &lines)
     }
 
-    /// Removes the folder of a run. What a crash leaves of it is removed by the next one.
+    /// Removes the folder of a run. What a crash leaves of it is removed with old drafts.
     pub fn remove(&self, run: &RunId) -> Result<(), JournalError> {
         let folder = self.folder(run);
-        let gone = folder.with_file_name(format!("{GONE}{run}"));
+        let drafts = self.drafts();
+        folder::make_directories(&drafts).map_err(Doing::Create.on(&drafts))?;
+        let gone = drafts.join(format!("{GONE}{run}"));
         fs::rename(&folder, &gone).map_err(Doing::Rename.on(&folder))?;
         fs::remove_dir_all(&gone).map_err(Doing::Write.on(&gone))
     }
@@ -95,16 +100,23 @@ impl Store {
     /// what is wrong.
     pub fn pruned(&self) -> Result<Vec<Result<Pruned, SealFault>>, JournalError> {
         let path = self.path().join("pruned.jsonl");
-        let text = match folder::read(&path) {
-            Ok(text) => text,
+        let file = match folder::open_plain(&path) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Doing::Read.on(&path)(error)),
         };
+        let mut reader = BufReader::new(file);
         let mut faults = Vec::new();
         // a crash may have left one twice
         let mut left = BTreeMap::new();
-        for line in text.split_inclusive(|byte| *byte == b'\n') {
-            match decode(line) {
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = (&mut reader).take(LONGEST).read_until(b'\n', &mut line).map_err(Doing::Read.on(&path))?;
+            if read == 0 {
+                break;
+            }
+            match decode(&line) {
                 Ok(pruned) => drop(left.insert(pruned.run.clone(), pruned)),
                 Err(fault) => faults.push(Err(fault)),
             }

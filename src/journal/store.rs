@@ -284,7 +284,7 @@ impl Store {
         Ok(runs)
     }
 
-    fn drafts(&self) -> PathBuf {
+    pub(super) fn drafts(&self) -> PathBuf {
         self.runs().join(DRAFTS)
     }
 

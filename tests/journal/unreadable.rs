@@ -76,7 +76,11 @@ fn a_journal_that_cannot_be_read_is_told_of_and_nobody_takes_it_for_another() {
         for words in [&["audit", "show", &id][..], &["resume", &id], &["abandon", &id, "--reason", "x"]] {
             program.run(words).exits(7).says(what).is_silent_about("panicked");
         }
-        program.run(["resume"]).exits(2).says(&format!("the run {id} cannot be read")).says("no unfinished run");
+        program
+            .run(["resume"])
+            .exits(7)
+            .says(&format!("the run {id} cannot be read"))
+            .says("no unfinished run can be read");
         program.run(["list"]).exits(0).says("never");
     }
 }

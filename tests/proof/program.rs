@@ -82,6 +82,8 @@ impl Program {
 #[test]
 fn verification_says_what_it_found_in_words_and_for_programs() {
     let program = Program::new();
+    program.run(&["audit", "verify", "--all"]).exits(2).says("there is no state folder");
+    fs::create_dir(program.state()).unwrap();
     program.run(&["audit", "verify", "--all"]).exits(0).says("no run was ever recorded");
     for _ in 0..3 {
         program.run(&["run", "hello", "--yes"]).exits(0).says("records, unsigned (no ssh agent, and no --sign-key)");
@@ -90,7 +92,10 @@ fn verification_says_what_it_found_in_words_and_for_programs() {
     program.run(&["audit", "verify"]).exits(0).says(&runs[2]).says("intact, unsigned (no ssh agent");
     program.run(&["audit", "verify", "--all"]).exits(0).says("3 runs of").says("3 intact");
     assert_eq!(program.run(&["audit", "verify", "--all", "--quiet"]).exits(0).stdout, "");
+    program.run(&["audit", "verify", "--all", "--require-signatures"]).exits(2).says("whose signatures count");
+    fs::write(program.dir.path().join("book/allowed_signers"), "").unwrap();
     program.run(&["audit", "verify", "--all", "--require-signatures"]).exits(7).says("3 unsigned");
+    program.run(&["audit", "verify", "--all", "--runbook", "hello"]).exits(2).says("leave out --all");
     program.run(&["audit", "verify", "--runbook", "hello", "--since", "1d"]).exits(0).says(&runs[0]);
     program.run(&["audit", "verify", "--signers", "/nowhere"]).exits(2).says("/nowhere").says("No such file");
 
@@ -149,7 +154,11 @@ fn old_runs_are_pruned_and_the_chains_still_verify() {
     program.run(&["audit", "verify", "--all"]).exits(0).says("5 runs of").says("2 pruned").says("3 intact");
     program.run(&["audit", "list"]).exits(0).says("(audit prune)").says("two years");
     program.run(&["audit", "show", "latest"]).exits(0).says("two years").says(&runs[0]).says("head ");
-    program.run(&["audit", "show", &runs[0]]).exits(2).says("no run is called");
+    program
+        .run(&["audit", "show", &runs[0]])
+        .exits(2)
+        .says("was pruned at")
+        .says(&format!("by {}", program.runs().last().unwrap()));
     program.run(&["run", "hello", "--yes"]).exits(0);
     program.run(&["audit", "verify", "--all", "--quiet"]).exits(0);
     // the run that says what was pruned is never pruned itself
@@ -171,12 +180,17 @@ fn a_run_without_an_end_is_not_sealed_by_hand() {
     let run = program.runs().remove(0);
     let folder = program.state().join("runs").join(&run);
     fs::remove_file(folder.join("seals.jsonl")).unwrap();
+    program.run(&["audit", "verify"]).exits(0).says("intact");
+    fs::remove_dir_all(program.state().join("chain")).unwrap();
     program.run(&["audit", "verify"]).exits(7).says("unsealed").says("audit seal");
     program.run(&["audit", "seal", &run]).exits(0).says("seal ");
-    program.run(&["audit", "verify", "--all"]).exits(0);
+    program.run(&["audit", "verify"]).exits(0);
     let journal = fs::read_to_string(folder.join("journal.jsonl")).unwrap();
     let cut = journal.rfind("\n{").unwrap() + 1;
     fs::write(folder.join("journal.jsonl"), &journal[..cut]).unwrap();
-    program.run(&["audit", "seal", &run]).exits(2).says("has no end yet").says("resume");
+    program.run(&["audit", "seal", &run]).exits(7).says("is not as it was sealed: records missing");
+    for words in [&["resume", &run, "--yes"][..], &["abandon", &run, "--reason", "x"]] {
+        program.run(words).exits(7).says("records missing").says("begin a run of its own");
+    }
     program.run(&["audit", "verify"]).exits(7).says("records missing: ").says("unfinished");
 }

@@ -78,9 +78,9 @@ fn a_signature_counts_by_whose_it_is_and_when() {
         assert_eq!(faults(&[good]), [], "{good}");
     }
     let cases = [
-        ("mark valid-before=\"20261101\" {mark}", "signer-not-valid-then"),
-        ("mark valid-after=\"20261201\" {mark}", "signer-not-valid-then"),
-        ("mark namespaces=\"git\" {mark}", "signer-not-valid-then"),
+        ("mark valid-before=\"20261101\" {mark}", "signer-does-not-count"),
+        ("mark valid-after=\"20261201\" {mark}", "signer-does-not-count"),
+        ("mark namespaces=\"git\" {mark}", "signer-does-not-count"),
         ("mark {eve}", "signer-not-allowed"),
         ("denise {mark}", "signed-by-another"),
         ("", "signer-not-allowed"),

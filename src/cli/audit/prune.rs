@@ -1,10 +1,12 @@
 //! `runbook audit prune`
 
+use std::collections::BTreeMap;
+
 use super::super::app::{Format, Global};
 use super::super::error::CliError;
 use super::super::{context, exit, identity, seal, view, without_runbook};
 use super::filter::Near;
-use crate::audit::{Proof, Signers};
+use crate::audit::{Finding, Proof, Sight, Signers, survey};
 use crate::event::{Event, PrunedRun, RunStatus};
 use crate::journal::{EventLog as _, Store};
 use crate::report::Sink;
@@ -50,23 +52,25 @@ pub(super) fn prune(global: &Global, args: &Args) -> Result<u8, CliError> {
     }
     // a look must not make anything
     let store = if args.dry_run { context::store_to_read(global)? } else { Some(context::store(global)?) };
-    let mut old = Vec::new();
-    let mut kept = Vec::new();
-    for indexed in store.iter().flat_map(Store::index).flatten() {
-        let Ok(entry) = &indexed.entry else {
-            kept.push((indexed.run, "it cannot be read".to_owned()));
-            continue;
-        };
-        if entry.last >= before || entry.runbook == PRUNING {
-            continue;
-        }
-        match (&entry.status, &store) {
-            (RunStatus::Ended { .. } | RunStatus::Abandoned { .. }, Some(store)) => match provable(store, &indexed.run)
-            {
+    let (mut old, mut kept) = (Vec::new(), Vec::new());
+    if let Some(store) = &store {
+        let faulty = faulty(global, store)?;
+        for indexed in store.index()? {
+            let Ok(entry) = &indexed.entry else {
+                kept.push((indexed.run, "it cannot be read".to_owned()));
+                continue;
+            };
+            if entry.last >= before || entry.runbook == PRUNING {
+                continue;
+            }
+            if !matches!(entry.status, RunStatus::Ended { .. } | RunStatus::Abandoned { .. }) {
+                kept.push((indexed.run, "it is unfinished".to_owned()));
+                continue;
+            }
+            match faulty.get(&indexed.run).cloned().map_or_else(|| provable(store, &indexed.run), Err) {
                 Ok(pruned) => old.push(pruned),
                 Err(why) => kept.push((indexed.run, why)),
-            },
-            _ => kept.push((indexed.run, "it is unfinished".to_owned())),
+            }
         }
     }
     let out = Sink::stderr();
@@ -89,8 +93,15 @@ pub(super) fn prune(global: &Global, args: &Args) -> Result<u8, CliError> {
     let run = opened.run.clone();
     let mut journal = store.create(SystemClock.now(), opened, &[])?;
     let ids: Vec<RunId> = old.iter().map(|pruned| pruned.run.clone()).collect();
-    store.keep_seals(&ids, &run, SystemClock.now())?;
-    journal.append(SystemClock.now(), Event::RunsPruned { runs: old.clone() })?;
+    let kept = still(&store, &old)
+        .and_then(|()| Ok(store.keep_seals(&ids, &run, SystemClock.now())?))
+        .and_then(|()| Ok(journal.append(SystemClock.now(), Event::RunsPruned { runs: old.clone() })?));
+    if let Err(error) = kept {
+        // nothing was removed yet; what is kept of runs that are there does no harm
+        let why = format!("nothing was removed: {}", error.messages.join("; "));
+        journal.append(SystemClock.now(), Event::Ended { exit: exit::FAILED, why })?;
+        return Err(error);
+    }
     let failed: Vec<String> =
         ids.iter().filter_map(|id| store.remove(id).err().map(|error| format!("{id}: {}", error.whole()))).collect();
     let (exit, why) = match failed.as_slice() {
@@ -106,17 +117,42 @@ pub(super) fn prune(global: &Global, args: &Args) -> Result<u8, CliError> {
     Ok(exit)
 }
 
+/// The runs that are not whole, by themselves or by what others show of them: evidence, and kept.
+fn faulty(global: &Global, store: &Store) -> Result<BTreeMap<RunId, String>, CliError> {
+    let mut faulty = BTreeMap::new();
+    survey(store, &seal::signers(global)?, None, |sight| {
+        let (run, findings) = match sight {
+            Sight::Run(proof) => (proof.run, proof.findings),
+            Sight::Shown(run, findings) => (run, findings),
+            Sight::PrunedLine(_) => return,
+        };
+        if let Some(fault) = findings.iter().find(|found| found.is_fault()) {
+            faulty.entry(run).or_insert_with(|| fault.to_string());
+        }
+    })?;
+    Ok(faulty)
+}
+
 /// The run as it is noted when it is removed, or why it is kept.
 fn provable(store: &Store, run: &RunId) -> Result<PrunedRun, String> {
     let proof = Proof::of(store, run, &Signers::unasked());
-    // who signed it is not asked: a signature that is wrong today is kept, and is wrong tomorrow
-    let fault =
-        proof.findings.iter().find(|found| found.is_fault() && !matches!(found, crate::audit::Finding::Signed { .. }));
+    // who signed it was asked with all the others
+    let fault = proof.findings.iter().find(|found| found.is_fault() && !matches!(found, Finding::Signed { .. }));
     if let Some(fault) = fault {
         return Err(fault.to_string());
     }
     let seal = proof.seals.last().ok_or("it is not sealed")?;
     Ok(PrunedRun { run: run.clone(), records: seal.statement.records, head: seal.statement.head.clone() })
+}
+
+/// Whether the runs are still what they were before the question: hours may have gone by.
+fn still(store: &Store, old: &[PrunedRun]) -> Result<(), CliError> {
+    let changed = old.iter().find(|pruned| provable(store, &pruned.run).as_ref() != Ok(*pruned));
+    match changed {
+        Some(changed) => Err(CliError::new(exit::JOURNAL, format!("the run {} was changed meanwhile", changed.run))
+            .hint(format!("`runbook audit verify {}` says what it is now; then prune again", changed.run))),
+        None => Ok(()),
+    }
 }
 
 fn tell(global: &Global, runs: &[PrunedRun], text: &str) {

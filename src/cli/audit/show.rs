@@ -5,8 +5,9 @@ use jiff::tz::TimeZone;
 use super::super::app::{Format, Global};
 use super::super::error::CliError;
 use super::super::resume::find;
-use super::super::view;
+use super::super::{exit, view};
 use super::{code, part};
+use crate::audit::{Proof, Signers};
 use crate::journal::{Integrity, Store};
 use crate::report::{Sink, Story, Telling};
 
@@ -48,6 +49,9 @@ pub(super) fn show(global: &Global, store: &Store, args: &Args) -> Result<u8, Cl
             Sink::stderr().write(&format!("warning: an output is told without its middle: {file} {fault}\n"));
         }
     }
+    // not only the chain: a record that is unlike its seals is not told as if it were whole
+    let proof = Proof::of(store, &id, &Signers::unasked());
+    let unlike = proof.unlike_its_seals().first().map(ToString::to_string);
     let data = view::data();
     if global.format == Format::Json {
         let records: Vec<_> = replay
@@ -56,10 +60,12 @@ pub(super) fn show(global: &Global, store: &Store, args: &Args) -> Result<u8, Cl
             .filter(|record| selection.takes(&record.event))
             .map(|record| serde_json::json!({"seq": record.seq, "at": record.at, "event": record.event}))
             .collect();
-        let document = serde_json::json!({"run": id, "integrity": replay.integrity.to_string(), "records": records});
+        let document = serde_json::json!({
+            "run": id, "integrity": replay.integrity.to_string(), "unlike_its_seals": unlike, "records": records,
+        });
         data.json(&document);
     } else {
-        let broken = broken(&replay.integrity);
+        let broken = broken(&replay.integrity).or_else(|| unlike.clone());
         let story = Story::from_records(replay.records.into_iter().map(|record| (record.at, record.event)));
         let columns = data.is_terminal().then(|| usize::from(console::Term::stdout().size().1));
         let telling = Telling::new(view::stdout_styles(global), TimeZone::system(), columns)
@@ -69,7 +75,7 @@ pub(super) fn show(global: &Global, store: &Store, args: &Args) -> Result<u8, Cl
         data.sink().write(&telling.shown(&story));
         data.sink().write(&crate::vocab::neutral::neutralise(&format!("\njournal: {}\n", replay.integrity)));
     }
-    Ok(code(&replay.integrity))
+    Ok(if unlike.is_some() { exit::JOURNAL } else { code(&replay.integrity) })
 }
 
 /// What has to be said of a record that is broken, before and behind what it tells.

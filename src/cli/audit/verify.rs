@@ -209,7 +209,7 @@ impl<'a> Teller<'a> {
         }
         let mut lines: Vec<String> = Vec::new();
         if faults.is_empty() {
-            lines.push(in_order(findings));
+            lines.push(in_order(findings, self.args.all));
         } else {
             lines.extend(faults.iter().map(ToString::to_string));
         }
@@ -291,8 +291,8 @@ impl<'a> Teller<'a> {
 }
 
 /// What is said of a run without a fault: its state, what hosts say of it, and who signed the last seal, which is over all
-/// before it.
-pub(super) fn in_order(findings: &[Finding]) -> String {
+/// before it; of `many` runs without the key.
+fn in_order(findings: &[Finding], many: bool) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut hosts: Vec<(String, Vec<HostName>)> = Vec::new();
     for found in findings {
@@ -311,7 +311,10 @@ pub(super) fn in_order(findings: &[Finding]) -> String {
         _ => None,
     });
     let unsealed = Signer::Nobody("no seal yet".to_owned());
-    parts.push(signer.unwrap_or(&unsealed).to_string());
+    parts.push(match signer.unwrap_or(&unsealed) {
+        Signer::Allowed { principal, .. } if many => format!("signed by {principal}"),
+        signer => signer.to_string(),
+    });
     parts.extend(hosts.into_iter().map(|(said, hosts)| format!("{}: {said}", fold_hosts(&hosts))));
     parts.join(", ")
 }
