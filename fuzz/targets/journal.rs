@@ -36,7 +36,7 @@ impl Shelf {
     /// Reads `bytes` as the journal, in every way there is. None: not a journal of this program's time.
     fn read(&self, bytes: &[u8]) -> Option<Verification> {
         fs::write(&self.journal, bytes).expect("a file");
-        let _ = self.store.glance(self.run.clone());
+        let _ = self.store.is_running(&self.run);
         let verified = self.store.verify(&self.run).ok();
         let replayed = self.store.read(&self.run).ok();
         if let (Some(verified), Some(replayed)) = (&verified, &replayed) {

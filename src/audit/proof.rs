@@ -98,7 +98,7 @@ impl Proof {
         let rewritten = proof.findings.iter().any(|found| matches!(found, Finding::Rewritten { .. }));
         if whole && over && agreed < records && !rewritten {
             // the last record is written before the seal, by a program that holds the journal meanwhile
-            if store.glance(run.clone()).running {
+            if store.is_running(run) {
                 return proof;
             }
             if store.seals(run).is_ok_and(|seals| seals.len() > sealed_before) {

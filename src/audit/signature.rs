@@ -9,13 +9,18 @@
 //! against the time that the seal states.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::fs::{File, Permissions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use rustix::process::Pid;
+use tempfile::TempDir;
 
 use crate::journal::{NAMESPACE, Seal, Signature};
 
@@ -77,23 +82,23 @@ impl Key {
     }
 
     /// Signs `message`, or says why there is no signature. A key that wants a passphrase does not get one: who signs
-    /// at the end of a run may not be there any more. `folder` is where the public half of an agent's key is put meanwhile.
-    pub fn sign(&self, message: &[u8], folder: &Path) -> Signature {
+    /// at the end of a run may not be there any more.
+    pub fn sign(&self, message: &[u8]) -> Signature {
         let signed = match self {
             Self::None(why) => return Signature::Unsigned(why.clone()),
             Self::File(path) => sign_with(path, message),
-            Self::Agent(line) => {
-                let path = folder.join("signer.pub");
-                let signed = std::fs::write(&path, format!("{line}\n"))
-                    .map_err(|error| format!("{}: {error}", path.display()))
-                    .and_then(|()| sign_with(&path, message));
-                // public, and made anew the next time
-                let _ = std::fs::remove_file(&path);
-                signed
-            }
+            Self::Agent(line) => sign_by_agent(line, message),
         };
         signed.map_or_else(Signature::Unsigned, Signature::Signed)
     }
+}
+
+/// Signs with the agent's key of this public line. It is put where nobody else can put another: not in the state dir.
+fn sign_by_agent(line: &str, message: &[u8]) -> Result<String, String> {
+    let folder = private_folder().map_err(|error| format!("a folder for the public key: {error}"))?;
+    let path = folder.path().join("signer.pub");
+    std::fs::write(&path, format!("{line}\n")).map_err(|error| format!("{}: {error}", path.display()))?;
+    sign_with(&path, message)
 }
 
 fn sign_with(key: &Path, message: &[u8]) -> Result<String, String> {
@@ -223,14 +228,14 @@ pub struct Signers {
     /// The file's text.
     text: String,
     /// Where a signature is put for `ssh-keygen` to read; none: signatures are not looked at.
-    folder: Option<tempfile::TempDir>,
+    folder: Option<TempDir>,
 }
 
 impl Signers {
     /// By the file of allowed signers, if there is one.
     pub fn new(allowed: Option<PathBuf>) -> io::Result<Self> {
         let text = allowed.as_ref().map(std::fs::read_to_string).transpose()?.unwrap_or_default();
-        Ok(Self { allowed, text, folder: Some(tempfile::tempdir()?) })
+        Ok(Self { allowed, text, folder: Some(private_folder()?) })
     }
 
     /// For a look at seals that does not ask who signed them.
@@ -335,28 +340,95 @@ fn program(name: &str) -> Command {
     Command::new(name)
 }
 
-/// Runs a program to its end, but not for longer than `limit`.
+/// A folder that nobody else can put anything into.
+fn private_folder() -> io::Result<TempDir> {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir()
+}
+
+/// Runs a program to its end, but not for longer than `limit`; then it and what it started are killed.
+///
+/// It reads and writes files: a pipe would be waited for as long as anything it started holds it.
 fn run(command: &mut Command, input: &[u8], limit: Duration) -> io::Result<Output> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // one that does not read to the end says why
-        let _ = stdin.write_all(input);
-    }
+    let mut stdin = tempfile::tempfile()?;
+    stdin.write_all(input)?;
+    stdin.rewind()?;
+    let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    command.stdin(stdin).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?).process_group(0);
+    let mut child = command.spawn()?;
     let mut waited = Duration::ZERO;
-    // what these programs say fits into a pipe
-    while child.try_wait()?.is_none() {
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
         if waited >= limit {
-            child.kill()?;
-            child.wait()?;
+            kill_group(&mut child)?;
             return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time"));
         }
         std::thread::sleep(LOOK);
         waited += LOOK;
+    };
+    Ok(Output { status, stdout: written(stdout)?, stderr: written(stderr)? })
+}
+
+fn kill_group(child: &mut Child) -> io::Result<()> {
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
-    child.wait_with_output()
+    child.kill()?;
+    child.wait().map(drop)
+}
+
+/// What was written into a file until now.
+fn written(mut file: File) -> io::Result<Vec<u8>> {
+    let length = file.metadata()?.len();
+    file.rewind()?;
+    let mut text = Vec::new();
+    file.take(length).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 fn last_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it did not say why").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_waited_for_and_what_it_left_running_is_not() {
+        // more than a pipe holds, and a child of its own that keeps its ends open
+        let input = vec![b'x'; 1024 * 1024];
+        let ran = run(program("sh").args(["-c", "sleep 30 & echo $!; exit 3"]), &input, SIGNING).unwrap();
+        assert_eq!(ran.status.code(), Some(3));
+        let left = String::from_utf8(ran.stdout).unwrap().trim().parse().unwrap();
+        rustix::process::kill_process(Pid::from_raw(left).unwrap(), rustix::process::Signal::KILL).unwrap();
+        let whole = run(program("sh").args(["-c", "cat; cat >&2 </dev/null"]), &input, SIGNING).unwrap();
+        assert!(whole.stdout == input && whole.stderr.is_empty());
+    }
+
+    #[test]
+    fn one_that_does_not_end_is_killed_with_all_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pipe, started) = (dir.path().join("pipe"), dir.path().join("started"));
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+        let both = File::options().read(true).write(true).open(&pipe).unwrap();
+        // a machine under load may need more than a moment to start it
+        for looks in [50, 500, 5000] {
+            let mut stuck = program("sh");
+            stuck.args(["-c", "(sleep 20; echo alive >&3) 3>\"$0\" & : >\"$1\"; wait"]).args([&pipe, &started]);
+            assert_eq!(run(&mut stuck, b"", LOOK * looks).unwrap_err().kind(), io::ErrorKind::TimedOut);
+            if started.exists() {
+                break;
+            }
+        }
+        assert!(started.exists());
+        let mut ends = File::options().read(true).open(&pipe).unwrap();
+        drop(both);
+        let mut said = String::new();
+        // the end comes once nobody can write to it any more
+        ends.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "");
+    }
 }

@@ -93,7 +93,7 @@ pub(super) fn sealed(
         unstamped: stamped.not,
     };
     let key = key(global);
-    Ok(store.seal(what, |message| key.sign(message, &store.chain_folder()))?)
+    Ok(store.seal(what, |message| key.sign(message))?)
 }
 
 /// Seals a run that this program has just written a word into.

@@ -11,10 +11,14 @@ use tokio::time::timeout;
 use super::ending::{Ending, Performed};
 use super::perform::Crew;
 use crate::event::changed;
-use crate::vocab::{HostName, Stamp, StepId};
+use crate::vocab::neutral::one_line;
+use crate::vocab::{HostName, Masker, Stamp, StepId};
 
 /// What leaving the stamps of one host may take.
 const STAMP: Duration = Duration::from_secs(10);
+
+/// How many characters a seal has of why a host has no stamp.
+const LONGEST_WHY: usize = 200;
 
 /// Leaves the stamps of the run, of all its stretches, on all hosts at once; and takes its receipts away where it ended well.
 ///
@@ -44,6 +48,7 @@ pub(super) async fn leave(crew: &Crew<'_>, ending: Ending, silent: &BTreeSet<Hos
         match left {
             Some(Ok(())) => performed.stamped.push(host),
             Some(Err(why)) => {
+                let why = told(crew.recorder.masker(), &why);
                 tracing::info!(%host, why, "its syslog has no stamp of this run");
                 performed.unstamped.push((host, why));
             }
@@ -51,6 +56,16 @@ pub(super) async fn leave(crew: &Crew<'_>, ending: Ending, silent: &BTreeSet<Hos
         }
     }
     performed
+}
+
+/// What a host said, as it gets into the seal: without secrets, on one line, and not longer than a line.
+fn told(masker: &Masker, why: &str) -> String {
+    let why = one_line(&masker.mask(why));
+    let mut rest = why.char_indices().skip(LONGEST_WHY - 1);
+    match (rest.next(), rest.next()) {
+        (Some((cut, _)), Some(_)) => format!("{}…", &why[..cut]),
+        (Some(_) | None, _) => why,
+    }
 }
 
 async fn leave_on(crew: &Crew<'_>, host: &HostName, stamps: &[Stamp]) -> Result<(), String> {
@@ -84,4 +99,22 @@ async fn stamps(crew: &Crew<'_>) -> BTreeMap<HostName, Vec<Stamp>> {
         outcome: (*outcome).to_owned(),
     };
     changed.iter().map(|(host, steps)| (host.clone(), steps.iter().map(stamp).collect())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_said_is_masked_and_fits_a_line() {
+        let masker = Masker::new(["hunter2-hunter2"]);
+        let said = told(&masker, "no /dev/log\nhunter2-hunter2\u{1b}[2J\n");
+        assert!(said.starts_with("no /dev/log⏎") && !said.contains("hunter2") && !said.contains(char::is_control));
+        // the mask comes before the cut: half a secret is one
+        let long = told(&masker, &format!("{}hunter2-hunter2, and so on", "é".repeat(LONGEST_WHY - 4)));
+        assert!(long.ends_with('…') && !long.contains("hun"), "{long}");
+        assert_eq!(long.chars().count(), LONGEST_WHY);
+        let fits = "é".repeat(LONGEST_WHY);
+        assert_eq!(told(&masker, &fits), fits);
+    }
 }

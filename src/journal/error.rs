@@ -67,6 +67,12 @@ pub enum JournalError {
         /// Its journal.
         path: PathBuf,
     },
+    /// Another program holds what is held for an instant only.
+    #[error("{} is held by another program", path.display())]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+    },
     /// The journal does not verify.
     #[error("{} does not verify: {integrity}", path.display())]
     Corrupt {
@@ -231,6 +237,7 @@ impl JournalError {
             | Self::NoRun { .. }
             | Self::Exists { .. }
             | Self::Busy { .. }
+            | Self::Held { .. }
             | Self::Corrupt { .. }
             | Self::TooNew { .. }
             | Self::UnknownEvent { .. }
@@ -263,9 +270,9 @@ impl JournalError {
         matches!(self, Self::Corrupt { .. } | Self::Disturbed { .. })
     }
 
-    /// Whether another program writes the run.
+    /// Whether another program writes the run, or keeps others from writing theirs.
     pub fn is_busy(&self) -> bool {
-        matches!(self, Self::Busy { .. })
+        matches!(self, Self::Busy { .. } | Self::Held { .. })
     }
 
     /// The message with what the operating system said.
@@ -308,6 +315,10 @@ impl JournalError {
             Self::NotADirectory { .. } => Some("choose another place with --state-dir"),
             Self::NoStore { .. } => Some("name the directory of earlier runs with --state-dir"),
             Self::Busy { .. } => Some("wait until it is done; `runbook audit show` can be used meanwhile"),
+            Self::Held { .. } => Some(
+                "others hold it for a moment only, and it was waited for: find the one that is stopped or hangs \
+                 (`fuser -v` on that file), and let it go on or end it",
+            ),
             Self::Corrupt { .. } | Self::Disturbed { .. } => {
                 Some("do not repair it by hand: keep the folder as it is, and find out who changed it")
             }

@@ -1,9 +1,13 @@
 //! The folder of one run, and how files come into it: by mode, synced, named when whole.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 
 use super::error::{Doing, JournalError};
 
@@ -51,41 +55,94 @@ impl Folder {
     }
 }
 
-/// Makes a directory; its parent must be there.
+/// Makes a directory; its parent must be there, and it belongs to whoever that belongs to.
 pub(super) fn make_directory(path: &Path) -> Result<(), JournalError> {
-    make_readable_directory(path).map_err(Doing::Create.on(path))
+    make_inside(path).map_err(Doing::Create.on(path))
 }
 
-/// Makes a directory and what is missing above it; one that is there is left as it is.
+/// Makes a directory where it is missing, as [`make_directory`] does; one that is there is left as it is.
+pub(super) fn make_missing_directory(path: &Path) -> io::Result<()> {
+    there_or_made(path, make_inside(path))
+}
+
+/// Makes a directory and what is missing above it, for whoever makes it; one that is there is left as it is.
 pub(super) fn make_directories(path: &Path) -> io::Result<()> {
     if let Some(above) = path.parent() {
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(above)?;
     }
-    match make_readable_directory(path) {
+    // it may have no name of its own, as `..`
+    if path.is_dir() {
+        return Ok(());
+    }
+    there_or_made(path, make_readable_directory(&Above::of(path)?).map(drop))
+}
+
+fn there_or_made(path: &Path, made: io::Result<()>) -> io::Result<()> {
+    match made {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         made => made,
     }
 }
 
-fn make_readable_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().mode(DIRECTORY_MODE).create(path)?;
-    match in_spite_of_the_umask(fs::symlink_metadata(path)?.mode(), DIRECTORY_MODE) {
-        Some(mode) => fs::set_permissions(path, mode),
-        None => Ok(()),
+fn make_inside(path: &Path) -> io::Result<()> {
+    let above = Above::of(path)?;
+    above.give(&make_readable_directory(&above)?);
+    Ok(())
+}
+
+fn make_readable_directory(above: &Above) -> io::Result<File> {
+    rustix::fs::mkdirat(&above.directory, &above.name, Mode::from_raw_mode(DIRECTORY_MODE))?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = match above.open(flags, Mode::empty()) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            // a umask that hides it from its own maker
+            let found = rustix::fs::statat(&above.directory, &above.name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let mode = Mode::from_raw_mode(found.st_mode & 0o7000 | DIRECTORY_MODE);
+            rustix::fs::chmodat(&above.directory, &above.name, mode, AtFlags::empty())?;
+            above.open(flags, Mode::empty())
+        }
+        opened => opened,
+    };
+    readable(opened?, DIRECTORY_MODE)
+}
+
+/// The directory that something is made in: held, so that it stays the one whose owner is asked for.
+struct Above {
+    directory: OwnedFd,
+    name: OsString,
+}
+
+impl Above {
+    fn of(path: &Path) -> io::Result<Self> {
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+        let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // it may be one that can be searched but not read
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self { directory: rustix::fs::open(above, flags, Mode::empty())?, name })
+    }
+
+    fn open(&self, flags: OFlags, mode: Mode) -> io::Result<File> {
+        let open = || rustix::fs::openat(&self.directory, &self.name, flags, mode);
+        Ok(rustix::io::retry_on_intr(open)?.into())
+    }
+
+    /// Gives what was just made to whom the directory belongs, as far as that may be: root may run something in somebody's
+    /// state dir, and must not lock the owner out.
+    fn give(&self, made: &File) {
+        let (Ok(above), Ok(found)) = (rustix::fs::fstat(&self.directory), made.metadata()) else { return };
+        if (above.st_uid, above.st_gid) != (found.uid(), found.gid()) {
+            let _ = rustix::fs::fchown(made, Some(Uid::from_raw(above.st_uid)), Some(Gid::from_raw(above.st_gid)));
+        }
     }
 }
 
-fn make_readable(file: File) -> io::Result<File> {
-    if let Some(mode) = in_spite_of_the_umask(file.metadata()?.mode(), FILE_MODE) {
-        file.set_permissions(mode)?;
+/// A umask that hides what a user's other programs write does not hide the record. A bit that a directory inherited stays.
+fn readable(made: File, mode: u32) -> io::Result<File> {
+    let found = made.metadata()?.mode();
+    if found & 0o777 != mode {
+        made.set_permissions(Permissions::from_mode(found & 0o7000 | mode))?;
     }
-    Ok(file)
-}
-
-/// The mode that something new is still to be given: a umask that hides what a user's other programs write does not
-/// hide the record. A bit that a directory inherited stays.
-fn in_spite_of_the_umask(made: u32, mode: u32) -> Option<Permissions> {
-    (made & 0o777 != mode).then(|| Permissions::from_mode(made & 0o7000 | mode))
+    Ok(made)
 }
 
 /// Makes a file that must not be there yet, to be appended to.
@@ -93,17 +150,22 @@ pub(super) fn make_file(path: &Path) -> Result<File, JournalError> {
     make(path).map_err(Doing::Create.on(path))
 }
 
-/// Opens a file to be appended to, and makes it where it is missing; one that is there keeps its mode.
+/// Opens a plain file to be appended to, and makes it where it is missing; one that is there keeps its mode and owner.
 pub(super) fn make_or_open(path: &Path) -> io::Result<File> {
     match make(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new().append(true).open(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_plain_to_append(path),
         made => made,
     }
 }
 
+/// Makes a file as [`make_file`] does. It belongs to whoever its directory belongs to.
 pub(super) fn make(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create_new(true).mode(FILE_MODE).open(path).and_then(make_readable)
+    let above = Above::of(path)?;
+    // a link is something that is there
+    let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let made = readable(above.open(flags, Mode::from_raw_mode(FILE_MODE))?, FILE_MODE)?;
+    above.give(&made);
+    Ok(made)
 }
 
 /// Writes a whole file under a name for the time being, syncs it, and gives it its name, over an older one.
@@ -131,24 +193,39 @@ pub(super) fn put_file(path: &Path, contents: &[u8]) -> Result<(), JournalError>
 
 /// Appends whole lines to a file, makes it where it is missing, and syncs it. Half a line that a crash left is cut off.
 pub(super) fn append(path: &Path, lines: &[u8]) -> Result<(), JournalError> {
-    let there = match read(path) {
-        Ok(there) => there,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(Doing::Read.on(path)(error)),
-    };
-    let whole = there.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
     let mut file = make_or_open(path).map_err(Doing::Open.on(path))?;
-    if whole < there.len() {
-        file.set_len(whole as u64).map_err(Doing::Cut.on(path))?;
+    let length = file.metadata().map_err(Doing::Read.on(path))?.len();
+    let whole = whole_lines(&file, length).map_err(Doing::Read.on(path))?;
+    if whole < length {
+        file.set_len(whole).map_err(Doing::Cut.on(path))?;
     }
     let written = file.write_all(lines).map_err(Doing::Write.on(path));
     if written.is_err() {
         // half of them must not stay
-        let _ = file.set_len(whole as u64);
+        let _ = file.set_len(whole);
     }
     written?;
     file.sync_all().map_err(Doing::Sync.on(path))?;
     sync_directory(path.parent().unwrap_or(path))
+}
+
+/// How much is looked at at once for the end of the last whole line.
+const LOOK: u64 = 64 * 1024;
+
+/// The length of a file's whole lines, read from its end: the file may be long.
+fn whole_lines(file: &File, length: u64) -> io::Result<u64> {
+    let mut end = length;
+    while end > 0 {
+        let start = end.saturating_sub(LOOK);
+        let mut piece = Vec::new();
+        (&*file).seek(SeekFrom::Start(start))?;
+        file.take(end - start).read_to_end(&mut piece)?;
+        if let Some(last) = memchr::memrchr(b'\n', &piece) {
+            return Ok(start + last as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
 /// The longest file that is read whole: a hundred thousand seals.
@@ -184,7 +261,7 @@ pub(super) fn open_plain_to_change(path: &Path) -> io::Result<File> {
 }
 
 fn open_if_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
     let file = options.custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() {
@@ -206,5 +283,64 @@ pub(super) fn is_locked(file: &File) -> bool {
         }
         Err(TryLockError::WouldBlock) => true,
         Err(TryLockError::Error(_)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{chown, symlink};
+
+    use super::*;
+
+    #[test]
+    fn only_the_torn_end_of_a_long_file_is_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let long = vec![b'x'; usize::try_from(LOOK).unwrap() * 2 + 7];
+        let line = [long.as_slice(), b"\n"].concat();
+        for before in [&b""[..], b"a\n", &line] {
+            for torn in [&b""[..], b"half", &long] {
+                fs::write(&path, [before, torn].concat()).unwrap();
+                append(&path, b"next\n").unwrap();
+                assert!(fs::read(&path).unwrap() == [before, b"next\n"].concat(), "{} {}", before.len(), torn.len());
+            }
+        }
+    }
+
+    #[test]
+    fn no_link_is_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let (elsewhere, link) = (dir.path().join("elsewhere"), dir.path().join("link"));
+        fs::write(&elsewhere, "x\n").unwrap();
+        symlink(&elsewhere, &link).unwrap();
+        assert!(make(&link).is_err() && make_or_open(&link).is_err() && append(&link, b"y\n").is_err());
+        fs::remove_file(&elsewhere).unwrap();
+        assert!(make(&link).is_err() && make_or_open(&link).is_err() && make_directory(&link).is_err());
+        assert!(!elsewhere.exists());
+    }
+
+    #[test]
+    fn what_root_makes_in_somebodys_directory_is_theirs() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let theirs = dir.path().join("theirs");
+        make_directories(&theirs).unwrap();
+        assert_eq!(theirs.metadata().unwrap().uid(), 0);
+        let old = theirs.join("old");
+        append(&old, b"x\n").unwrap();
+        chown(&theirs, Some(4711), Some(4712)).unwrap();
+        append(&old, b"y\n").unwrap();
+        let (new, put, below) = (theirs.join("new"), theirs.join("put.json"), theirs.join("below"));
+        append(&new, b"x\n").unwrap();
+        put_file(&put, b"x").unwrap();
+        make_directory(&below).unwrap();
+        put_file(&below.join("put"), b"x").unwrap();
+        let owner = |path: &Path| path.metadata().map(|found| (found.uid(), found.gid())).unwrap();
+        assert_eq!(owner(&old), (0, 0), "only what was just made");
+        for path in [&new, &put, &below, &below.join("put")] {
+            assert_eq!(owner(path), (4711, 4712), "{}", path.display());
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::chain::Chain;
 use super::error::{Doing, JournalError};
 use super::folder::{self, Folder};
 use super::integrity::{Fault, FileFault, Integrity};
-use super::record::{FORMAT, LONGEST, Reading, Record, Refusal};
+use super::record::{self, FORMAT, LONGEST, Reading, Record, Refusal};
 use crate::event::{RunState, RunStatus};
 use crate::vocab::{Digest, RunId};
 
@@ -211,11 +211,27 @@ pub(super) fn walk(
 }
 
 /// The failure for a refused record: corrupt, or written by a newer program.
-pub(super) fn refused(path: &Path, record: u64, refusal: Refusal) -> JournalError {
+fn refused(path: &Path, record: u64, refusal: Refusal) -> JournalError {
     let path = path.to_owned();
     match refusal {
         Refusal::Fault(why) => JournalError::Corrupt { path, integrity: Box::new(Integrity::Broken { record, why }) },
         Refusal::TooNew { format } => JournalError::TooNew { path, format, readable: FORMAT },
         Refusal::UnknownEvent { event, detail } => JournalError::UnknownEvent { path, record, event, detail },
     }
+}
+
+/// A journal's first record. It proves nothing of the others.
+pub(super) fn first_record(folder: &Folder) -> Result<Record, JournalError> {
+    let path = folder.journal();
+    let mut line = Vec::new();
+    let mut start = BufReader::new(open(folder)?).take(LONGEST as u64 + 1);
+    start.read_until(b'\n', &mut line).map_err(Doing::Read.on(&path))?;
+    let refusal = match line.strip_suffix(b"\n") {
+        Some(line) => match record::decode(line, 1, &record::origin(), Reading::Whole) {
+            Ok(record) => return Ok(record),
+            Err(refusal) => refusal,
+        },
+        None => Fault::NoOpening.into(),
+    };
+    Err(refused(&path, 1, refusal))
 }

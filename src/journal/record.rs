@@ -150,18 +150,6 @@ pub(super) fn decode(line: &[u8], seq: u64, prev: &Digest, reading: Reading) -> 
     Ok(Record { seq, at: line.at, event: line.event?, digest })
 }
 
-/// Decodes one line for itself, without what is before it. For looks at a journal's ends; it proves little.
-pub(super) fn decode_alone(line: &[u8]) -> Result<Record, Refusal> {
-    if let Some(format) = stated_format(line)
-        && format > FORMAT
-    {
-        return Err(Refusal::TooNew { format });
-    }
-    let digest = check_digest(line)?;
-    let line = parsed(line, Reading::Whole)?;
-    Ok(Record { seq: line.seq, at: line.at, event: line.event?, digest })
-}
-
 /// A line with its event, or why there is none in it.
 fn parsed(line: &[u8], reading: Reading) -> Result<Line<'_, Result<Event, Refusal>>, Fault> {
     // UTF-8 is looked for once, and not again in each text
@@ -198,8 +186,8 @@ pub(super) fn check_digest(line: &[u8]) -> Result<Digest, Fault> {
     Err(if is_one { Fault::Digest } else { Fault::NoDigest })
 }
 
-/// The format a first line states, read by its place only, so that later formats may change all the rest.
-fn stated_format(line: &[u8]) -> Option<u64> {
+/// The format that a first line, or a seal's, states, read by its place only, so that later formats may change all the rest.
+pub(super) fn stated_format(line: &[u8]) -> Option<u64> {
     let rest = line.strip_prefix(b"{\"format\":")?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
     std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()

@@ -155,16 +155,15 @@ pub(super) fn encode(
 
 /// Reads a seal's line, without its newline.
 pub(super) fn decode(line: &[u8]) -> Result<Seal, SealFault> {
+    // first of all: the rules below are this format's
+    if let Some(format) = record::stated_format(line)
+        && format > FORMAT
+    {
+        return Err(SealFault::TooNew(format));
+    }
     record::check_digest(line).map_err(SealFault::Line)?;
     let not_a_seal = |detail: String| SealFault::Line(Fault::NotARecord { detail });
-    let read: Line =
-        serde_json::from_slice(line).map_err(|error| {
-            match serde_json::from_slice::<serde_json::Value>(line).ok().and_then(|value| value.get("format")?.as_u64())
-            {
-                Some(format) if format > FORMAT => SealFault::TooNew(format),
-                Some(_) | None => not_a_seal(error.to_string()),
-            }
-        })?;
+    let read: Line = serde_json::from_slice(line).map_err(|error| not_a_seal(error.to_string()))?;
     let (key, signature) = match (read.signed, read.unsigned) {
         (Some(base64), None) => (SIGNED, Signature::Signed(base64)),
         (None, Some(why)) => (UNSIGNED, Signature::Unsigned(why)),
@@ -194,4 +193,38 @@ pub(super) fn decode_all(run: &RunId, text: &[u8]) -> Vec<Result<Seal, SealFault
         }
     };
     lines.map(seal).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_format_is_known_by_its_place_whatever_else_it_has() {
+        let digest = Digest::of(b"x");
+        let statement = Statement {
+            run: "20261122T031500Z-00000001".parse().unwrap(),
+            number: 1,
+            stretch: 1,
+            records: 1,
+            head: digest.clone(),
+            first: digest,
+            link: None,
+            before: None,
+            at: "2026-11-22T03:15:00Z".parse().unwrap(),
+            operator: "mark".into(),
+            admin_host: "admin01".into(),
+            stamped: Vec::new(),
+            unstamped: Vec::new(),
+        };
+        let line = encode(&statement, |_| Signature::Unsigned("no key".into())).unwrap();
+        let line = line.strip_suffix(b"\n").unwrap();
+        assert_eq!(decode(line).unwrap().statement, statement);
+        // one whose fields all fit, and one of which nothing is known but that
+        let (body, _) = std::str::from_utf8(line).unwrap().rsplit_once(",\"digest\"").unwrap();
+        let fits = record::closed(body.replacen(":1,", ":2,", 1).into_bytes());
+        for newer in [fits.strip_suffix(b"\n").unwrap(), b"{\"format\":2,of a later time"] {
+            assert_eq!(decode(newer), Err(SealFault::TooNew(2)));
+        }
+    }
 }

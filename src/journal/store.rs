@@ -51,14 +51,14 @@ impl Store {
         let store = Self { root: root.to_owned() };
         let runs = store.runs();
         let is_new = !runs.exists();
-        folder::make_directories(root).and_then(|()| folder::make_directories(&runs)).map_err(|error| {
-            match error.kind() {
+        folder::make_directories(root).and_then(|()| folder::make_missing_directory(&runs)).map_err(
+            |error| match error.kind() {
                 io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                     JournalError::NotADirectory { path: not_a_directory(&runs) }
                 }
                 _ => Doing::Create.on(&runs)(error),
-            }
-        })?;
+            },
+        )?;
         let rights = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         rustix::fs::access(&runs, rights).map_err(|error| Doing::Write.on(&runs)(error.into()))?;
         if is_new {
@@ -91,11 +91,6 @@ impl Store {
         &self.root
     }
 
-    /// The folder of what goes through all runs.
-    pub fn chain_folder(&self) -> PathBuf {
-        newest::place(&self.root)
-    }
-
     /// The folder of a run, there or not.
     pub fn folder(&self, run: &RunId) -> PathBuf {
         self.runs().join(run.as_str())
@@ -120,12 +115,20 @@ impl Store {
         let newest = Newest::hold(self.path(), CHAIN)?;
         let before = self.started_before(&newest)?;
         opened.link.clone_from(&before);
-        self.remove_old_drafts(at);
-        folder::make_directories(&self.drafts()).map_err(Doing::Create.on(&self.drafts()))?;
+        if !self.drafts().exists() {
+            folder::make_missing_directory(&self.drafts()).map_err(Doing::Create.on(&self.drafts()))?;
+            folder::sync_directory(&self.runs())?;
+        }
         folder::make_directory(draft.path())?;
+        let mut named = false;
         let result = Journal::begin(&draft, at, opened, texts).and_then(|journal| {
+            // the newest names a draft that is on the disk, or nobody could tell that it never was a run
+            folder::sync_directory(&self.drafts())?;
             let link = Link { run: run.clone(), first: journal.head().clone() };
+            named = true;
             newest.write(&NewestRun { run: link, before: before.clone() })?;
+            // not earlier: the one before may be a draft that only its being there tells from a run
+            self.remove_old_drafts(at, draft.path());
             let arrival = Arrival::expect(self);
             // the new name is refused where a folder with anything in it has it
             fs::rename(draft.path(), folder.path()).map_err(|error| match error.kind() {
@@ -144,12 +147,15 @@ impl Store {
                 Ok(journal)
             }
             Err(error) => {
-                // nobody will look at it again; if this fails too, a later run removes it
-                let _ = match before {
+                let unnamed = match before {
+                    _ if !named => Ok(()),
                     Some(before) => newest.write(&NewestRun { run: before, before: None }),
                     None => newest.forget(),
                 };
-                let _ = fs::remove_dir_all(draft.path());
+                // as long as it is named it stays: a later run removes it
+                if unnamed.is_ok() {
+                    let _ = fs::remove_dir_all(draft.path());
+                }
                 Err(error)
             }
         }
@@ -236,6 +242,17 @@ impl Store {
         Ok(runs)
     }
 
+    /// Whether a program holds the run's journal at the moment. What cannot be looked at is not running.
+    pub fn is_running(&self, run: &RunId) -> bool {
+        let file = self.existing(run).and_then(|folder| reader::open(&folder));
+        file.is_ok_and(|file| folder::is_locked(&file))
+    }
+
+    /// A run's first record, as far as it can be read.
+    pub(super) fn first_record(&self, run: &RunId) -> Option<Record> {
+        reader::first_record(&Folder::new(self.folder(run))).ok()
+    }
+
     /// The store that a run's folder is in.
     pub(super) fn around(folder: &Folder) -> Option<Self> {
         Some(Self { root: folder.path().parent()?.parent()?.to_owned() })
@@ -282,11 +299,11 @@ impl Store {
     }
 
     /// Tidying only: what cannot be removed stays.
-    fn remove_old_drafts(&self, now: Timestamp) {
+    fn remove_old_drafts(&self, now: Timestamp, own: &Path) {
         let Ok(entries) = fs::read_dir(self.drafts()) else { return };
         for entry in entries.flatten() {
             let changed = entry.metadata().and_then(|found| found.modified()).ok();
-            if changed.is_some_and(|changed| is_old(changed, now)) {
+            if entry.path() != own && changed.is_some_and(|changed| is_old(changed, now)) {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }

@@ -189,11 +189,11 @@ fn keys_sign_from_files_and_agents_and_say_why_they_do_not() {
     let keys = Keys::new(&["mark", "eve"]);
     keys.make("locked", "secret");
     let folder = keys.0.path();
-    let why = |key: &Key| match key.sign(b"x", folder) {
+    let why = |key: &Key| match key.sign(b"x") {
         Signature::Unsigned(why) => why,
         Signature::Signed(_) => panic!("signed"),
     };
-    assert!(matches!(keys.key("mark").sign(b"x", folder), Signature::Signed(_)));
+    assert!(matches!(keys.key("mark").sign(b"x"), Signature::Signed(_)));
     assert!(why(&keys.key("locked")).contains("passphrase"), "{}", why(&keys.key("locked")));
     assert!(why(&keys.key("nowhere")).contains("No such file"), "{}", why(&keys.key("nowhere")));
     fs::copy(keys.path("eve.pub"), keys.path("alone.pub")).unwrap();

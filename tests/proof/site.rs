@@ -192,8 +192,7 @@ impl Site {
             stamped: Vec::new(),
             unstamped: Vec::new(),
         };
-        let folder = self.dir.path().to_owned();
-        self.store.seal(what, |message| key.sign(message, &folder)).unwrap();
+        self.store.seal(what, |message| key.sign(message)).unwrap();
     }
 
     /// What is wrong with one run for itself.

@@ -1,6 +1,8 @@
 //! `runbook audit report`
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
@@ -97,16 +99,19 @@ fn put(path: &Path, text: &str) -> Result<(), CliError> {
     let failed = |error: &std::io::Error| {
         CliError::new(exit::FAILED, format!("{}: {error}", path.display())).hint("no page was written")
     };
-    let Some(name) = path.file_name() else {
+    if path.file_name().is_none() {
         return Err(CliError::usage(format!("--out: {} is not the name of a file", path.display())));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        // for its owner only, as it may be in a folder of everybody's, unless the page before it was for others too
+        let mut new = tempfile::Builder::new().prefix(".").tempfile_in(folder)?;
+        new.write_all(text.as_bytes())?;
+        if let Some(before) = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file) {
+            new.as_file().set_permissions(fs::Permissions::from_mode(before.mode() & 0o777))?;
+        }
+        new.persist(path)?;
+        Ok(())
     };
-    let mut new = std::ffi::OsString::from(".");
-    new.push(name);
-    new.push(".new");
-    let new = path.with_file_name(new);
-    fs::write(&new, text).and_then(|()| fs::rename(&new, path)).map_err(|error| {
-        // it may not be there at all
-        let _ = fs::remove_file(&new);
-        failed(&error)
-    })
+    write().map_err(|error| failed(&error))
 }

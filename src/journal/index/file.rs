@@ -96,11 +96,7 @@ impl Held {
     pub(super) fn take(store: &Store) -> Option<Self> {
         let root = store.path();
         let path = root.join("index.lock");
-        let is_new = !path.exists();
         let lock = folder::make_or_open(&path).ok()?;
-        if is_new {
-            belong(&lock, root);
-        }
         for _ in 0..LOCK_TRIES {
             if lock.try_lock().is_ok() {
                 return Some(Self { path: place(root), runs: store.runs(), _lock: lock });
@@ -161,7 +157,6 @@ impl Held {
             return Err(error);
         }
         let mut file = folder::make(&draft)?;
-        belong(&file, &self.runs);
         // not synced: what a loss of power takes of it is seen, and made again
         let written = file.write_all(&whole).and_then(|()| fs::rename(&draft, &self.path));
         if written.is_err() {
@@ -169,13 +164,6 @@ impl Held {
         }
         written
     }
-}
-
-/// Gives a file to whom a folder belongs: root may look at somebody's runs, and must not take the index from them.
-fn belong(file: &File, folder: &Path) {
-    let Ok(found) = fs::metadata(folder) else { return };
-    let (user, group) = (rustix::fs::Uid::from_raw(found.uid()), rustix::fs::Gid::from_raw(found.gid()));
-    let _ = rustix::fs::fchown(file, Some(user), Some(group));
 }
 
 /// A run that is about to get its place among the others: what the index knew before it.

@@ -1,7 +1,7 @@
 //! Tests of journals as files: what is written is read, and what was not written is found out.
 
+mod finding;
 mod fixture;
-mod glance;
 mod index;
 mod room;
 mod round_trip;

@@ -104,7 +104,7 @@ proptest! {
             let is_broken = matches!(walked.end, End::Broken(_));
             prop_assert!(is_broken);
         }
-        let _ = record::decode_alone(&bytes);
+        let _ = record::decode(&bytes, 1, &record::origin(), Reading::Whole);
     }
 
     #[test]
@@ -116,7 +116,7 @@ proptest! {
         let walked = walk("x".as_ref(), line.as_bytes(), Chain::new(None), |_| {});
         let is_clean = walked.is_ok_and(|walked| walked.end == End::Clean);
         prop_assert!(!is_clean);
-        let refused = record::decode_alone(line.as_bytes());
+        let refused = record::decode(line.as_bytes(), seq, &record::origin(), Reading::Whole);
         let is_refused = matches!(refused, Err(Refusal::Fault(_) | Refusal::TooNew { .. } | Refusal::UnknownEvent { .. }));
         prop_assert!(is_refused);
     }

@@ -23,8 +23,10 @@ fn there_is_one_writer() {
     assert!(matches!(&refused, JournalError::Busy { run: named, .. } if *named == run(1)));
     // looking does not disturb the writer, nor is it disturbed
     assert_eq!(store.read(&run(1)).unwrap().integrity, Integrity::Unfinished { running: true });
+    assert!(store.is_running(&run(1)));
     drop(journal);
     assert_eq!(store.read(&run(1)).unwrap().integrity, Integrity::Unfinished { running: false });
+    assert!(!store.is_running(&run(1)) && !store.is_running(&run(2)));
     store.reopen(&run(1)).unwrap();
 }
 
@@ -35,7 +37,8 @@ fn looking_never_keeps_a_writer_out() {
     std::thread::scope(|scope| {
         let looking = scope.spawn(|| {
             for _ in 0..200 {
-                store.list().unwrap();
+                assert!(store.runs_newest_first().unwrap() == [run(1)]);
+                store.is_running(&run(1));
             }
         });
         while !looking.is_finished() {
@@ -159,7 +162,7 @@ fn texts_are_there_before_they_are_named() {
     let refused = store.create(at(0), fixture::opened(run(1)), &wrong).unwrap_err();
     assert!(matches!(refused, JournalError::TextNotKept { .. }), "{refused}");
     assert_eq!(
-        fs::read_dir(store.path().join("runs/.drafts")).unwrap().count() + store.list().unwrap().len(),
+        fs::read_dir(store.path().join("runs/.drafts")).unwrap().count() + store.runs_newest_first().unwrap().len(),
         0,
         "nothing is left of a run that did not begin"
     );
@@ -208,7 +211,7 @@ fn a_run_begins_whole_and_once() {
         let then = at(0) - jiff::SignedDuration::from_hours(age);
         fs::File::open(drafts.join(name)).unwrap().set_modified(then.into()).unwrap();
     }
-    assert!(store.list().unwrap().is_empty(), "drafts are no runs");
+    assert!(store.runs_newest_first().unwrap().is_empty(), "drafts are no runs");
     begin(&store, run(1));
     let names = |path| {
         let mut names: Vec<String> =
@@ -220,6 +223,28 @@ fn a_run_begins_whole_and_once() {
     assert_eq!(names(&runs), [".drafts", run(1).as_str()]);
     let refused = store.create(at(0), fixture::opened(run(1)), &fixture::texts()).unwrap_err();
     assert!(matches!(refused, JournalError::Exists { .. }), "{refused}");
+}
+
+#[test]
+fn a_draft_that_the_newest_names_is_not_tidied_away_before_another_is_named() {
+    let (_dir, store) = store();
+    let first = begin(&store, run(1)).head().clone();
+    let newest = store.newest_started().unwrap().unwrap();
+    // a program died between naming its draft and giving it its place, two days ago
+    let draft = store.path().join("runs/.drafts").join(run(2).as_str());
+    fs::create_dir(&draft).unwrap();
+    fs::File::open(&draft).unwrap().set_modified((at(0) - jiff::SignedDuration::from_hours(48)).into()).unwrap();
+    let link = |number| serde_json::json!({ "run": run(number), "first": first });
+    let named = serde_json::json!({ "run": link(2), "before": link(1) });
+    fs::write(store.path().join("chain/run.json"), named.to_string()).unwrap();
+    assert_eq!(store.newest_started().unwrap().as_ref(), Some(&newest));
+    store.create(at(0), fixture::opened(run(3)), &[]).unwrap_err();
+    assert_eq!(store.newest_started().unwrap().as_ref(), Some(&newest), "that one did not begin");
+    let journal = begin(&store, run(4));
+    assert!(!draft.exists());
+    assert_eq!(store.newest_started().unwrap().unwrap().run, run(4));
+    drop(journal);
+    assert_eq!(store.read(&run(4)).unwrap().state.opened.link, Some(newest));
 }
 
 #[test]
