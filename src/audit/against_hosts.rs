@@ -47,7 +47,7 @@ pub struct Facts<'a> {
     /// How many records there were when the last stretch came to its end: then the hosts were stamped. None: no stretch did, the
     /// program was killed, and no host has a stamp.
     pub ended_at: Option<u64>,
-    /// What the run changed, as [`changed`] tells it.
+    /// What the run changed, as [`changed()`] tells it.
     pub changed: BTreeMap<HostName, BTreeMap<StepId, &'static str>>,
 }
 

@@ -91,7 +91,7 @@ echo end
     )
 }
 
-/// Reads the answer to [`find`].
+/// Reads the answer to `find`.
 ///
 /// Nothing that could be read is an error, and so is a log that could not be where no other has a stamp: it may be there.
 pub fn found(answer: &[u8]) -> Result<StampsSeen, String> {
