@@ -20,6 +20,12 @@ use crate::journal::Integrity;
 ///
 /// Shows what this machine's state folder holds; runs of another admin host are in that host's.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  runbook audit list --since 7d                       what was done, by whom, how it ended
+  runbook audit show latest                           the story of a run
+  runbook audit report latest --out run.html          the same as a page, to hand on
+  runbook audit verify --all --against-hosts          the records are whole, and the hosts say the same")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
