@@ -185,7 +185,11 @@ impl<'a> Teller<'a> {
         let unsigned = self.args.require_signatures && !running && !proof.is_signed();
         let faults: Vec<&Finding> = findings.iter().filter(|found| found.is_fault()).collect();
         let ok = faults.is_empty() && !unsigned;
-        let word = match faults.first() {
+        // what a seal shows says more than a missing end
+        let without_end =
+            |fault: &Finding| matches!(fault, Finding::Journal(Integrity::Unfinished { .. } | Integrity::Torn { .. }));
+        let gravest = faults.iter().find(|fault| !without_end(fault)).or(faults.first());
+        let word = match gravest {
             Some(fault) => fault.word(),
             None if unsigned => "unsigned",
             None => findings.first().map_or("intact", Finding::word),
