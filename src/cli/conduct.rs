@@ -133,7 +133,7 @@ impl Conduct<'_> {
         // behind the last screen: a key may want to be touched
         if let Some(performed) = performed {
             let (records, head) = runtime.block_on(recorder.head());
-            let first = self.past.records.first().map_or_else(|| head.clone(), |record| record.digest.clone());
+            let first = self.past.first();
             let state = runtime.block_on(recorder.state(RunState::clone));
             let extent = Extent { records, head, first };
             let stamped = Stamped { hosts: performed.stamped, not: performed.unstamped };

@@ -105,7 +105,7 @@ pub(super) fn seal_journal(
     operator: &str,
 ) -> Result<String, CliError> {
     let past = store.read(run)?;
-    let first = past.records.first().map_or_else(|| past.head.clone(), |record| record.digest.clone());
+    let first = past.first();
     let extent = Extent { records: journal.records(), head: journal.head().clone(), first };
     Ok(seal(global, store, &past.state, extent, operator, Stamped::default()))
 }

@@ -30,6 +30,13 @@ pub struct Replay {
     pub bytes: u64,
 }
 
+impl Replay {
+    /// The digest of the first record, which the run that started next names.
+    pub fn first(&self) -> Digest {
+        self.records.first().map_or_else(|| self.head.clone(), |record| record.digest.clone())
+    }
+}
+
 /// What [`verify`] found: a [`Replay`] without the records, so that any length of journal can be verified.
 #[derive(Clone, Debug)]
 pub struct Verification {

@@ -37,7 +37,7 @@ pub(super) fn seal_run(global: &Global, store: &Store, args: &Args) -> Result<u8
         return Err(CliError::usage(format!("the run {run} has no end yet"))
             .hint(format!("`runbook resume {run}` goes on with it, `runbook abandon {run}` ends it; both seal it")));
     }
-    let first = past.records.first().map_or_else(|| past.head.clone(), |record| record.digest.clone());
+    let first = past.first();
     let extent = Extent { records: past.records.len() as u64, head: past.head.clone(), first };
     let sealed = seal::sealed(global, store, &past.state, extent, &operator.name, Stamped::default())?;
     let signed = seal::signature_words(global, &sealed);
